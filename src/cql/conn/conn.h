@@ -1,0 +1,153 @@
+/*
+ * One connection as a state machine: bytes in, bytes out. It knows neither socket nor clock:
+ * whoever moves the bytes says when it is now, and deadlines are numbers on that clock.
+ *
+ * An exchange (one request and its answer) belongs to whoever submitted it; the connection only
+ * links it, from cql_conn_submit() until it stands in the list of the done or is given up by
+ * cql_conn_abandon(). Nothing here calls anybody back.
+ */
+#ifndef CQL_CONN_CONN_H
+#define CQL_CONN_CONN_H
+
+#include <sys/uio.h>
+
+#include "cql/conn/streams.h"
+#include "cql/cql.h"
+#include "cql/wire/frame.h"
+#include "cql/wire/response.h"
+
+/* What is true of an exchange, and what leaves the state. */
+typedef enum cql_exchange_state
+{
+	CQL_EXCHANGE_IDLE,      /* not on any connection; cql_conn_submit() leaves */
+	CQL_EXCHANGE_QUEUED,    /* has a stream id; not all of its bytes are sent */
+	CQL_EXCHANGE_SENT,      /* the peer has the request; its answer, time or the end leaves */
+	CQL_EXCHANGE_ANSWERED,  /* header and body hold the answer */
+	CQL_EXCHANGE_TIMED_OUT, /* deadline passed; the stream id is an orphan */
+	CQL_EXCHANGE_LOST,      /* the connection ended first; its error tells why */
+	CQL_EXCHANGE_NO_MEMORY  /* the answer came and there was no room for it */
+} cql_exchange_state;
+
+typedef struct cql_exchange_link
+{
+	cql_exchange *prev;
+	cql_exchange *next;
+} cql_exchange_link;
+
+typedef struct cql_exchange_list
+{
+	cql_exchange *first;
+	cql_exchange *last;
+} cql_exchange_list;
+
+struct cql_exchange
+{
+	cql_exchange_state state;
+	int stream;
+	bool is_begun; /* some byte of it reached the socket: the peer may act on it */
+	uint64_t deadline_ms;
+	uint8_t *frame; /* the request; owned by the exchange, freed by its owner */
+	size_t frame_len;
+	cql_frame_header header;       /* the answer */
+	uint8_t *body;                 /* of header.body_len bytes; owned by the exchange */
+	cql_exchange_link by_queue;    /* write queue, later the list of the done */
+	cql_exchange_link by_deadline; /* while QUEUED or SENT */
+};
+
+typedef enum cql_conn_state
+{
+	CQL_CONN_NEW,     /* no TCP connection yet; cql_conn_start() leaves */
+	CQL_CONN_OPTIONS, /* OPTIONS is out; SUPPORTED leaves */
+	CQL_CONN_STARTUP, /* STARTUP is out; READY or AUTHENTICATE leaves */
+	CQL_CONN_AUTH,    /* AUTH_RESPONSE is out; AUTH_SUCCESS leaves */
+	CQL_CONN_READY,   /* takes exchanges */
+	CQL_CONN_CLOSED   /* for ever; error tells why */
+} cql_conn_state;
+
+/* Borrowed strings; they outlive the connection. */
+typedef struct cql_conn_options
+{
+	const char *user; /* NULL: none */
+	const char *password;
+	const char *application_name; /* NULL: none */
+	uint64_t handshake_deadline_ms;
+} cql_conn_options;
+
+typedef struct cql_conn
+{
+	cql_conn_state state;
+	cql_conn_options options;
+	char node[CQL_NODE_NAME_LEN];
+	cql_error error; /* once CLOSED */
+	cql_supported supported;
+	bool has_password_been_asked;
+	cql_streams streams;
+	cql_exchange handshake;
+
+	/* write queue: exchanges in order, the first perhaps sent in part */
+	cql_exchange_list queue;
+	size_t head_sent;
+	size_t queued_bytes;
+	/* frame of an exchange that was given up while it was being written */
+	uint8_t *orphan_frame;
+	size_t orphan_frame_len;
+
+	/* the frame that is being read */
+	uint8_t *side; /* buffer for headers and small frames */
+	size_t side_begin;
+	size_t side_end;
+	bool has_header;
+	cql_frame_header header;
+	uint8_t *body; /* NULL with has_header: the body is skipped */
+	size_t body_have;
+
+	cql_exchange_list by_deadline; /* earliest first */
+	cql_exchange_list done;
+
+	uint64_t requests;
+	uint64_t bytes_sent;
+	uint64_t bytes_received;
+} cql_conn;
+
+/* False when out of memory. */
+extern CQL_MUST_CHECK bool cql_conn_init(cql_conn *conn, const char *node,
+										 const cql_conn_options *options);
+/* Exchanges that are still linked end as LOST, and are to be taken from the list first. */
+extern void cql_conn_cleanup(cql_conn *conn);
+
+/* TCP is there: begin the handshake. */
+extern void cql_conn_start(cql_conn *conn);
+/* The transport failed, or the owner wants it to end: everything in flight is LOST. */
+extern void cql_conn_close(cql_conn *conn, cql_error_kind kind, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* False: no stream id is free (or no memory for one); the exchange stays IDLE. Only when READY. */
+extern CQL_MUST_CHECK bool cql_conn_submit(cql_conn *conn, cql_exchange *exchange,
+										   uint64_t deadline_ms);
+/* Unlink an exchange that is QUEUED or SENT; it becomes IDLE and the owner may free it. */
+extern void cql_conn_abandon(cql_conn *conn, cql_exchange *exchange);
+/* Unlink the next exchange that is done, in whatever way; NULL when there is none. */
+extern cql_exchange *cql_conn_take_done(cql_conn *conn);
+
+/* Bytes to send: fills at most max entries, returns how many; then tell how much was sent. */
+extern int cql_conn_output(cql_conn *conn, struct iovec *parts, int max);
+extern void cql_conn_sent(cql_conn *conn, size_t len);
+extern bool cql_conn_has_output(const cql_conn *conn);
+
+/* Where the next bytes shall go, straight into the page where one is being read; then tell how
+ * many came. A violation closes the connection. */
+extern uint8_t *cql_conn_input(cql_conn *conn, size_t *len);
+extern void cql_conn_received(cql_conn *conn, size_t len);
+
+/* Earliest deadline, UINT64_MAX for none; and end what is due. */
+extern uint64_t cql_conn_next_deadline(const cql_conn *conn);
+extern void cql_conn_expire(cql_conn *conn, uint64_t now_ms);
+
+/* In conn/handshake.c, for conn.c alone: queue the first request; take an answer to one. */
+extern void cql_handshake_start(cql_conn *conn);
+extern void cql_handshake_answer(cql_conn *conn);
+
+/* Free what an exchange owns and make it IDLE again. */
+extern void cql_exchange_cleanup(cql_exchange *exchange);
+
+#endif /* CQL_CONN_CONN_H */

@@ -1,0 +1,147 @@
+/*
+ * The handshake: OPTIONS → SUPPORTED, STARTUP → READY or AUTHENTICATE, AUTH_RESPONSE →
+ * AUTH_SUCCESS (protocol v4, section 4). Its one exchange goes through the same queue, streams
+ * and reader as every other. Any other answer closes the connection with the reason.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cql/conn/conn.h"
+#include "cql/mem.h"
+#include "cql/wire/request.h"
+
+#define DRIVER_NAME "scylla_fdw"
+#define DRIVER_VERSION "1.0"
+
+/* Send the frame that the writer holds as the handshake's next step. */
+static void
+send_step(cql_conn *conn, cql_writer *writer, cql_conn_state next)
+{
+	cql_exchange_cleanup(&conn->handshake);
+	conn->handshake.frame = cql_writer_take(writer, &conn->handshake.frame_len);
+	if (conn->handshake.frame == NULL ||
+		!cql_conn_submit(conn, &conn->handshake, conn->options.handshake_deadline_ms))
+		cql_conn_close(conn, CQL_ERROR_NO_MEMORY, "out of memory");
+	else
+		conn->state = next;
+}
+
+void
+cql_handshake_start(cql_conn *conn)
+{
+	cql_writer writer;
+
+	cql_writer_init(&writer);
+	cql_write_options(&writer);
+	send_step(conn, &writer, CQL_CONN_OPTIONS);
+}
+
+static void
+start_up(cql_conn *conn, cql_reader *body)
+{
+	cql_string_pair pairs[6];
+	int count = 0;
+	cql_writer writer;
+
+	cql_read_supported(body, &conn->supported);
+	pairs[count++] = (cql_string_pair) {"CQL_VERSION", "3.0.0"};
+	pairs[count++] = (cql_string_pair) {"DRIVER_NAME", DRIVER_NAME};
+	pairs[count++] = (cql_string_pair) {"DRIVER_VERSION", DRIVER_VERSION};
+	if (conn->options.application_name != NULL)
+		pairs[count++] = (cql_string_pair) {"APPLICATION_NAME", conn->options.application_name};
+	/* The mark's value is ignored by the server; without the key the error comes as 0x2300. */
+	if (conn->supported.rate_limit_code != 0)
+		pairs[count++] = (cql_string_pair) {"SCYLLA_RATE_LIMIT_ERROR", ""};
+
+	cql_writer_init(&writer);
+	cql_write_startup(&writer, pairs, count);
+	send_step(conn, &writer, CQL_CONN_STARTUP);
+}
+
+/*
+ * Only authenticators that are known to take a plain user and password are sent them; what
+ * another one would do with the bytes is unknown.
+ */
+static bool
+takes_plain_password(cql_view authenticator)
+{
+	static const char *const known[] = {"PasswordAuthenticator",
+										"MutualTlsWithPasswordFallbackAuthenticator",
+										"TransitionalAuthenticator", "SaslauthdAuthenticator"};
+
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+	{
+		size_t len = strlen(known[i]);
+
+		if (authenticator.len >= len &&
+			memcmp(authenticator.data + authenticator.len - len, known[i], len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+authenticate(cql_conn *conn, cql_reader *body)
+{
+	cql_view authenticator = cql_read_string(body);
+	cql_writer writer;
+
+	conn->has_password_been_asked = true;
+	if (!takes_plain_password(authenticator))
+		cql_conn_close(conn, CQL_ERROR_CREDENTIALS,
+					   "the server wants to authenticate by \"%.*s\", which is not supported",
+					   (int) authenticator.len, authenticator.data);
+	else if (conn->options.user == NULL || conn->options.password == NULL)
+		cql_conn_close(conn, CQL_ERROR_CREDENTIALS,
+					   "the server wants a user and a password, and none are given");
+	else
+	{
+		cql_writer_init(&writer);
+		cql_write_auth_plain(&writer, conn->options.user, conn->options.password);
+		send_step(conn, &writer, CQL_CONN_AUTH);
+	}
+}
+
+static void
+refuse(cql_conn *conn, cql_reader *body, int32_t rate_limit_code)
+{
+	cql_view statement_id;
+
+	cql_read_error(body, rate_limit_code, &conn->error, &statement_id);
+	if (body->failed)
+		conn->error.kind = CQL_ERROR_NONE;
+	conn->error.may_be_applied = false;
+	cql_conn_close(conn, CQL_ERROR_PROTOCOL, "a malformed ERROR in the handshake");
+}
+
+/* The state that the handshake is in picks which answers it takes. */
+void
+cql_handshake_answer(cql_conn *conn)
+{
+	uint8_t opcode = conn->handshake.header.opcode;
+	uint8_t *block = conn->handshake.body;
+	cql_reader body = cql_reader_over(block, conn->handshake.header.body_len);
+	cql_frame_prefix prefix;
+
+	conn->handshake.body = NULL;
+	cql_frame_read_prefix(&body, conn->handshake.header.flags, &prefix);
+	if (opcode == CQL_OPCODE_ERROR)
+		refuse(conn, &body, conn->supported.rate_limit_code);
+	else if (conn->state == CQL_CONN_OPTIONS && opcode == CQL_OPCODE_SUPPORTED)
+		start_up(conn, &body);
+	else if (conn->state == CQL_CONN_STARTUP && opcode == CQL_OPCODE_READY)
+		conn->state = CQL_CONN_READY;
+	else if (conn->state == CQL_CONN_STARTUP && opcode == CQL_OPCODE_AUTHENTICATE)
+		authenticate(conn, &body);
+	else if (conn->state == CQL_CONN_AUTH && opcode == CQL_OPCODE_AUTH_SUCCESS)
+		conn->state = CQL_CONN_READY;
+	else if (conn->state == CQL_CONN_AUTH && opcode == CQL_OPCODE_AUTH_CHALLENGE)
+		cql_conn_close(conn, CQL_ERROR_CREDENTIALS,
+					   "the server wants more than a user and a password");
+	else
+		cql_conn_close(conn, CQL_ERROR_PROTOCOL, "opcode 0x%02x in the handshake", opcode);
+	if (body.failed)
+		cql_conn_close(conn, CQL_ERROR_PROTOCOL,
+					   "a malformed answer in the handshake (opcode 0x%02x)", opcode);
+	cql_release(block);
+}

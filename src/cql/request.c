@@ -1,0 +1,505 @@
+/*
+ * The life of a request: made and queued by submit, sent on a connection, advanced by what comes
+ * back (an answer, UNPREPARED and its recovery, a deadline, the connection's end), done. Only
+ * finish() makes it done.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cql/mem.h"
+#include "cql/session.h"
+#include "cql/wire/request.h"
+
+/* A server whose cache evicts in a circle may ask again; more often than this it is no accident. */
+#define MAX_REPREPARES 2
+/* [value] counts are a [short] (v4, section 4.1.4). */
+#define MAX_VALUES 65535
+
+static void
+finish(cql_request *request)
+{
+	request->is_done = true;
+	request->link = NULL;
+	if (request->session != NULL)
+		request->session->open_count--;
+}
+
+void
+cql_request_fail(cql_request *request, const cql_error *error)
+{
+	request->error = *error;
+	finish(request);
+}
+
+static void
+fail(cql_request *request, cql_error_kind kind, bool may_be_applied, const char *text)
+{
+	cql_error error;
+
+	cql_error_set(&error, kind, "%s", text);
+	error.may_be_applied = may_be_applied;
+	if (request->link != NULL)
+		snprintf(error.node, sizeof error.node, "%s", request->link->conn.node);
+	cql_request_fail(request, &error);
+}
+
+/* The peer sent bytes that mean nothing: no more is to be trusted on that connection. */
+static void
+fail_malformed(cql_request *request, const char *text)
+{
+	cql_link *link = request->link;
+
+	fail(request, CQL_ERROR_PROTOCOL, true, text);
+	if (link != NULL)
+		cql_conn_close(&link->conn, CQL_ERROR_PROTOCOL, "%s", text);
+}
+
+/* ---- making ---- */
+
+static cql_request *
+make_request(cql_session *session)
+{
+	cql_request *request = cql_alloc(sizeof *request);
+
+	if (request == NULL)
+		return NULL;
+	/* The error's text need not be cleared, and is most of the struct. */
+	memset(request, 0, offsetof(cql_request, error));
+	request->error.kind = CQL_ERROR_NONE;
+	request->session = session;
+	request->next = session->requests;
+	if (session->requests != NULL)
+		session->requests->prev = request;
+	session->requests = request;
+	session->open_count++;
+	return request;
+}
+
+static bool
+set_frame(cql_request *request, cql_writer *writer)
+{
+	request->exchange.frame = cql_writer_take(writer, &request->exchange.frame_len);
+	return request->exchange.frame != NULL;
+}
+
+static bool
+set_prepare_frame(cql_request *request, const char *text)
+{
+	cql_writer writer;
+
+	cql_writer_init(&writer);
+	cql_write_prepare(&writer, text);
+	return set_frame(request, &writer);
+}
+
+cql_status
+cql_prepare_submit(cql_session *session, const char *cql, cql_request **out, cql_error *error)
+{
+	cql_statement *statement = cql_cache_find(&session->cache, cql);
+	cql_request *request = make_request(session);
+
+	if (request == NULL)
+	{
+		cql_error_set(error, CQL_ERROR_NO_MEMORY, "out of memory");
+		return CQL_FAILED;
+	}
+	request->step = CQL_STEP_PREPARE;
+	if (statement != NULL)
+	{
+		request->statement = cql_statement_share(statement);
+		finish(request);
+	}
+	else
+	{
+		request->timeout_ms = session->request_timeout_ms;
+		request->text = cql_copy_text(cql, strlen(cql));
+		if (request->text == NULL || !set_prepare_frame(request, cql))
+		{
+			cql_error_set(error, CQL_ERROR_NO_MEMORY, "out of memory");
+			cql_request_free(request);
+			return CQL_FAILED;
+		}
+		cql_session_enqueue(session, request);
+		cql_session_pump(session, cql_net_now_ms());
+	}
+	*out = request;
+	return CQL_OK;
+}
+
+static bool
+set_run_frame(cql_request *request, const cql_request_spec *spec)
+{
+	uint8_t flags = spec->is_traced ? CQL_FLAG_TRACING : 0;
+	cql_query_parameters parameters = {
+		.consistency = (uint16_t) spec->consistency,
+		.serial_consistency = (uint16_t) spec->serial_consistency,
+		.value_count = (uint16_t) spec->value_count,
+		.values = spec->values,
+		.values_len = spec->values_len,
+		.page_rows = spec->page_rows,
+		.paging_state = spec->paging_state,
+		.paging_state_len = spec->paging_state_len,
+		.has_timestamp = spec->has_timestamp,
+		.timestamp_us = spec->timestamp_us,
+	};
+	cql_writer writer;
+
+	cql_writer_init(&writer);
+	if (spec->statement != NULL)
+	{
+		cql_view id = {(const char *) spec->statement->id, spec->statement->id_len};
+
+		cql_write_execute(&writer, id, (cql_view) {NULL, 0}, &parameters, flags);
+	}
+	else
+		cql_write_query(&writer, spec->cql, &parameters, flags);
+	return set_frame(request, &writer);
+}
+
+cql_status
+cql_request_submit(cql_session *session, const cql_request_spec *spec, cql_request **out,
+				   cql_error *error)
+{
+	cql_request *request;
+
+	if (!cql_session_has_room(session))
+		return CQL_BUSY;
+	if (spec->value_count < 0 || spec->value_count > MAX_VALUES)
+	{
+		cql_error_set(error, CQL_ERROR_ARGUMENT, "a request takes at most %d values, not %d",
+					  MAX_VALUES, spec->value_count);
+		return CQL_FAILED;
+	}
+	request = make_request(session);
+	if (request == NULL || !set_run_frame(request, spec))
+	{
+		if (request != NULL)
+			cql_request_free(request);
+		cql_error_set(error, CQL_ERROR_NO_MEMORY, "out of memory");
+		return CQL_FAILED;
+	}
+	if (request->exchange.frame_len - CQL_FRAME_HEADER_LEN > CQL_FRAME_MAX_BODY_LEN)
+	{
+		cql_request_free(request);
+		cql_error_set(error, CQL_ERROR_ARGUMENT, "the request is larger than the protocol allows");
+		return CQL_FAILED;
+	}
+	request->step = CQL_STEP_RUN;
+	request->timeout_ms = spec->timeout_ms != 0 ? spec->timeout_ms : session->request_timeout_ms;
+	if (spec->statement != NULL)
+		request->statement = cql_statement_share(spec->statement);
+	cql_session_enqueue(session, request);
+	cql_session_pump(session, cql_net_now_ms());
+	*out = request;
+	return CQL_OK;
+}
+
+bool
+cql_request_send(cql_request *request, cql_link *link, uint64_t now_ms)
+{
+	if (!cql_conn_submit(&link->conn, &request->exchange, now_ms + request->timeout_ms))
+		return false;
+	request->link = link;
+	return true;
+}
+
+/* ---- answers ---- */
+
+/* Send another frame for the same request, where the last one went if that is still there. */
+static void
+run_again(cql_request *request, cql_request_step step)
+{
+	cql_session *session = request->session;
+
+	request->step = step;
+	request->link = NULL;
+	cql_session_enqueue(session, request);
+}
+
+/* The server has forgotten the statement: teach it again, then run the kept frame. */
+static void
+reprepare(cql_request *request)
+{
+	request->kept_frame = request->exchange.frame;
+	request->kept_frame_len = request->exchange.frame_len;
+	request->exchange.frame = NULL;
+	cql_exchange_cleanup(&request->exchange);
+	request->reprepare_count++;
+	if (set_prepare_frame(request, request->statement->text))
+		run_again(request, CQL_STEP_REPREPARE);
+	else
+		fail(request, CQL_ERROR_NO_MEMORY, false, "out of memory");
+}
+
+static void
+take_error(cql_request *request, cql_reader *body)
+{
+	cql_view statement_id;
+	cql_error error;
+
+	cql_error_set(&error, CQL_ERROR_NONE, "%s", "");
+	cql_read_error(body, request->link->conn.supported.rate_limit_code, &error, &statement_id);
+	if (body->failed)
+	{
+		fail_malformed(request, "a malformed ERROR message");
+		return;
+	}
+	if (error.kind == CQL_ERROR_SERVER && error.server_code == CQL_SERVER_UNPREPARED &&
+		request->step == CQL_STEP_RUN && request->statement != NULL &&
+		request->reprepare_count < MAX_REPREPARES)
+	{
+		reprepare(request);
+		return;
+	}
+	snprintf(error.node, sizeof error.node, "%s", request->link->conn.node);
+	cql_request_fail(request, &error);
+}
+
+static bool
+has_same_columns(const cql_metadata *a, const cql_metadata *b)
+{
+	if (a->column_count != b->column_count)
+		return false;
+	for (int32_t i = 0; i < a->column_count; i++)
+	{
+		if (strcmp(a->columns[i].name, b->columns[i].name) != 0 ||
+			!cql_type_equal(a->columns[i].type, b->columns[i].type))
+			return false;
+	}
+	return true;
+}
+
+/* PREPARED after UNPREPARED: the bound values stand if they still mean the same. */
+static void
+resume(cql_request *request, const cql_prepared *prepared)
+{
+	const cql_statement *statement = request->statement;
+
+	if (prepared->id.len != statement->id_len ||
+		memcmp(prepared->id.data, statement->id, statement->id_len) != 0 ||
+		!has_same_columns(prepared->bind, statement->bind))
+	{
+		cql_cache_remove(&request->session->cache, request->statement);
+		fail(request, CQL_ERROR_CHANGED, false, "the statement has changed since it was prepared");
+		return;
+	}
+	cql_exchange_cleanup(&request->exchange);
+	request->exchange.frame = request->kept_frame;
+	request->exchange.frame_len = request->kept_frame_len;
+	request->kept_frame = NULL;
+	run_again(request, CQL_STEP_RUN);
+}
+
+/* PREPARED for the user: a new statement, unless somebody else's same PREPARE came first. */
+static void
+take_statement(cql_request *request, const cql_prepared *prepared)
+{
+	cql_statement_cache *cache = &request->session->cache;
+	cql_statement *statement = cql_cache_find(cache, request->text);
+
+	if (statement != NULL)
+		request->statement = cql_statement_share(statement);
+	else
+	{
+		request->statement = cql_statement_new(request->text, prepared);
+		if (request->statement == NULL)
+		{
+			fail(request, CQL_ERROR_NO_MEMORY, false, "out of memory");
+			return;
+		}
+		cql_cache_add(cache, request->statement);
+	}
+	finish(request);
+}
+
+static void
+take_prepared(cql_request *request, cql_reader *body)
+{
+	cql_prepared prepared = {0};
+	bool is_out_of_memory = false;
+
+	if (cql_read_int(body) == CQL_RESULT_PREPARED)
+		cql_read_prepared(body, false, request->link->conn.supported.lwt_mask, &prepared,
+						  &is_out_of_memory);
+	if (is_out_of_memory)
+		fail(request, CQL_ERROR_NO_MEMORY, false, "out of memory");
+	else if (body->failed || prepared.bind == NULL || prepared.result == NULL)
+		fail_malformed(request, "a malformed answer to PREPARE");
+	else if (request->step == CQL_STEP_REPREPARE)
+		resume(request, &prepared);
+	else
+		take_statement(request, &prepared);
+	if (prepared.bind != NULL)
+		cql_metadata_release(prepared.bind);
+	if (prepared.result != NULL)
+		cql_metadata_release(prepared.result);
+}
+
+static void
+take_rows(cql_request *request)
+{
+	cql_metadata *known = request->statement != NULL ? request->statement->result : NULL;
+	uint8_t *block = request->exchange.body;
+
+	request->exchange.body = NULL;
+	switch (cql_result_new(block, &request->exchange.header, known, &request->result))
+	{
+		case CQL_RESULT_OK:
+			snprintf(request->result->node, sizeof request->result->node, "%s",
+					 request->link->conn.node);
+			if (request->result->kind == CQL_RESULT_SCHEMA_CHANGE)
+				request->session->schema_generation++;
+			finish(request);
+			break;
+		case CQL_RESULT_NO_MEMORY:
+			fail(request, CQL_ERROR_NO_MEMORY, true, "out of memory");
+			break;
+		case CQL_RESULT_MALFORMED:
+			fail_malformed(request, "a malformed RESULT message");
+			break;
+	}
+}
+
+static void
+take_answer(cql_request *request)
+{
+	const cql_frame_header *header = &request->exchange.header;
+	cql_reader body = cql_reader_over(request->exchange.body, header->body_len);
+	cql_frame_prefix prefix;
+
+	if (header->opcode == CQL_OPCODE_RESULT && request->step == CQL_STEP_RUN)
+	{
+		take_rows(request);
+		return;
+	}
+	cql_frame_read_prefix(&body, header->flags, &prefix);
+	if (header->opcode == CQL_OPCODE_ERROR)
+		take_error(request, &body);
+	else if (header->opcode == CQL_OPCODE_RESULT)
+		take_prepared(request, &body);
+	else
+		fail_malformed(request, "an answer of a kind that answers no request");
+}
+
+/* The connection broke: what it never sent goes to the next one, the rest fails. */
+static void
+take_loss(cql_request *request)
+{
+	cql_error error = request->link->conn.error;
+
+	if (!request->exchange.is_begun)
+	{
+		request->exchange.state = CQL_EXCHANGE_IDLE;
+		run_again(request, request->step);
+		return;
+	}
+	error.may_be_applied = true;
+	cql_request_fail(request, &error);
+}
+
+void
+cql_request_advance(cql_request *request)
+{
+	char text[96];
+
+	switch (request->exchange.state)
+	{
+		case CQL_EXCHANGE_ANSWERED:
+			take_answer(request);
+			break;
+		case CQL_EXCHANGE_LOST:
+			take_loss(request);
+			break;
+		case CQL_EXCHANGE_TIMED_OUT:
+			snprintf(text, sizeof text, "no answer within %u ms", request->timeout_ms);
+			fail(request, CQL_ERROR_TIMEOUT, request->exchange.is_begun, text);
+			break;
+		case CQL_EXCHANGE_NO_MEMORY:
+			fail(request, CQL_ERROR_NO_MEMORY, true, "out of memory for the answer");
+			break;
+		case CQL_EXCHANGE_IDLE:
+		case CQL_EXCHANGE_QUEUED:
+		case CQL_EXCHANGE_SENT:
+			break; /* not done: never handed to us */
+	}
+}
+
+/* ---- what the user asks ---- */
+
+bool
+cql_request_is_done(const cql_request *request)
+{
+	return request->is_done;
+}
+
+static cql_status
+take_failure(const cql_request *request, bool has_outcome, cql_error *error)
+{
+	if (request->is_done && request->error.kind != CQL_ERROR_NONE)
+		*error = request->error;
+	else if (!request->is_done)
+		cql_error_set(error, CQL_ERROR_ARGUMENT, "the request is not done");
+	else if (!has_outcome)
+		cql_error_set(error, CQL_ERROR_ARGUMENT, "the request has no such outcome, or no more");
+	else
+		return CQL_OK;
+	return CQL_FAILED;
+}
+
+cql_status
+cql_request_take_statement(cql_request *request, cql_statement **statement, cql_error *error)
+{
+	bool has_outcome = request->step == CQL_STEP_PREPARE && request->statement != NULL;
+	cql_status status = take_failure(request, has_outcome, error);
+
+	if (status == CQL_OK)
+	{
+		*statement = request->statement;
+		request->statement = NULL;
+	}
+	return status;
+}
+
+cql_status
+cql_request_take_result(cql_request *request, cql_result **result, cql_error *error)
+{
+	cql_status status = take_failure(request, request->result != NULL, error);
+
+	if (status == CQL_OK)
+	{
+		*result = request->result;
+		request->result = NULL;
+	}
+	return status;
+}
+
+void
+cql_request_free(cql_request *request)
+{
+	cql_session *session;
+
+	if (request == NULL)
+		return;
+	session = request->session;
+	if (session != NULL)
+	{
+		if (request->is_waiting)
+			cql_session_dequeue(session, request);
+		else if (!request->is_done && request->link != NULL)
+			cql_conn_abandon(&request->link->conn, &request->exchange);
+		if (!request->is_done)
+			session->open_count--;
+		if (request->prev != NULL)
+			request->prev->next = request->next;
+		else
+			session->requests = request->next;
+		if (request->next != NULL)
+			request->next->prev = request->prev;
+	}
+	cql_exchange_cleanup(&request->exchange);
+	cql_release(request->kept_frame);
+	cql_release(request->text);
+	cql_statement_release(request->statement);
+	cql_result_free(request->result);
+	cql_release(request);
+}
