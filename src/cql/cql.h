@@ -199,6 +199,9 @@ typedef struct cql_column
 /* A prepared statement. Counted: the session's cache holds one reference, users hold others. */
 typedef struct cql_statement cql_statement;
 
+/* The next prepare of its text asks the server again; who holds the statement may go on. */
+extern void cql_session_forget_statement(cql_session *session, cql_statement *statement);
+
 extern cql_statement *cql_statement_share(cql_statement *statement);
 extern void cql_statement_release(cql_statement *statement);
 extern const char *cql_statement_text(const cql_statement *statement);

@@ -283,6 +283,9 @@ resume(cql_request *request, const cql_prepared *prepared)
 		fail(request, CQL_ERROR_CHANGED, false, "the statement has changed since it was prepared");
 		return;
 	}
+	/* This answer will tell its own columns; who prepares the text from now on gets the new ones. */
+	if (!has_same_columns(prepared->result, statement->result))
+		cql_cache_remove(&request->session->cache, request->statement);
 	cql_exchange_cleanup(&request->exchange);
 	request->exchange.frame = request->kept_frame;
 	request->exchange.frame_len = request->kept_frame_len;

@@ -182,3 +182,9 @@ cql_cache_clear(cql_statement_cache *cache)
 	while (cache->oldest != NULL)
 		cql_cache_remove(cache, cache->oldest);
 }
+
+void
+cql_session_forget_statement(cql_session *session, cql_statement *statement)
+{
+	cql_cache_remove(&session->cache, statement);
+}

@@ -42,7 +42,7 @@ cql_reader_left(const cql_reader *reader)
 
 extern void cql_reader_fail(cql_reader *reader);
 
-/* Do count items of at least item_len (> 0) bytes fit into what is left? Fails the reader if not. */
+/* Do count items of at least item_len (> 0) bytes fit into what is left? Fails it if not. */
 extern bool cql_reader_fits(cql_reader *reader, int64_t count, size_t item_len);
 
 extern uint8_t cql_read_byte(cql_reader *reader);
@@ -50,9 +50,9 @@ extern uint16_t cql_read_short(cql_reader *reader);
 extern int32_t cql_read_int(cql_reader *reader);
 extern int64_t cql_read_long(cql_reader *reader);
 extern const uint8_t *cql_read_raw(cql_reader *reader, size_t len); /* NULL once failed */
-extern cql_view cql_read_string(cql_reader *reader);				/* [string] */
-extern cql_view cql_read_long_string(cql_reader *reader);			/* [long string] */
-extern cql_view cql_read_short_bytes(cql_reader *reader);			/* [short bytes] */
+extern cql_view cql_read_string(cql_reader *reader);                /* [string] */
+extern cql_view cql_read_long_string(cql_reader *reader);           /* [long string] */
+extern cql_view cql_read_short_bytes(cql_reader *reader);           /* [short bytes] */
 extern cql_cell cql_read_bytes(cql_reader *reader); /* [bytes]: any negative length is null */
 
 /*
@@ -77,7 +77,7 @@ extern void cql_write_short(cql_writer *writer, uint16_t value);
 extern void cql_write_int(cql_writer *writer, int32_t value);
 extern void cql_write_long(cql_writer *writer, int64_t value);
 extern void cql_write_raw(cql_writer *writer, const void *data, size_t len);
-extern void cql_write_string(cql_writer *writer, const char *text);		 /* [string] */
+extern void cql_write_string(cql_writer *writer, const char *text);      /* [string] */
 extern void cql_write_long_string(cql_writer *writer, const char *text); /* [long string] */
 extern void cql_write_short_bytes(cql_writer *writer, const void *data, size_t len);
 extern void cql_write_bytes(cql_writer *writer, const void *data, int32_t len); /* len -1: null */

@@ -55,11 +55,11 @@ typedef struct cql_frame_header
 typedef enum cql_frame_fault
 {
 	CQL_FRAME_OK,
-	CQL_FRAME_NOT_CQL,		/* the first byte is no CQL response's */
-	CQL_FRAME_TLS,			/* the peer answers in TLS */
-	CQL_FRAME_BAD_VERSION,	/* a response, of another protocol version */
-	CQL_FRAME_BAD_OPCODE,	/* no response has this opcode */
-	CQL_FRAME_TOO_LONG		/* body_len negative or above CQL_FRAME_MAX_BODY_LEN */
+	CQL_FRAME_NOT_CQL,     /* the first byte is no CQL response's */
+	CQL_FRAME_TLS,         /* the peer answers in TLS */
+	CQL_FRAME_BAD_VERSION, /* a response, of another protocol version */
+	CQL_FRAME_BAD_OPCODE,  /* no response has this opcode */
+	CQL_FRAME_TOO_LONG     /* body_len negative or above CQL_FRAME_MAX_BODY_LEN */
 } cql_frame_fault;
 
 /* Decode the nine bytes of a response's header. Every field of *out is set even on a fault. */

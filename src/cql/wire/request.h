@@ -34,8 +34,8 @@ extern void cql_write_startup(cql_writer *writer, const cql_string_pair *options
 /* SASL PLAIN token of PasswordAuthenticator: NUL user NUL password. */
 extern void cql_write_auth_plain(cql_writer *writer, const char *user, const char *password);
 extern void cql_write_prepare(cql_writer *writer, const char *cql);
-extern void cql_write_query(cql_writer *writer, const char *cql, const cql_query_parameters *parameters,
-							uint8_t flags);
+extern void cql_write_query(cql_writer *writer, const char *cql,
+							const cql_query_parameters *parameters, uint8_t flags);
 /* metadata_id is empty unless the server offered the extension (SCYLLA_USE_METADATA_ID). */
 extern void cql_write_execute(cql_writer *writer, cql_view statement_id, cql_view metadata_id,
 							  const cql_query_parameters *parameters, uint8_t flags);

@@ -34,7 +34,7 @@ typedef struct cql_supported
 	/* Extensions that STARTUP may ask for. */
 	bool has_tablets_v1;
 	bool has_metadata_id;
-	uint32_t lwt_mask;		 /* SCYLLA_LWT_ADD_METADATA_MARK, 0: not offered */
+	uint32_t lwt_mask;       /* SCYLLA_LWT_ADD_METADATA_MARK, 0: not offered */
 	int32_t rate_limit_code; /* SCYLLA_RATE_LIMIT_ERROR, 0: not offered */
 } cql_supported;
 
@@ -59,9 +59,9 @@ typedef struct cql_metadata
 	int references;
 	int32_t column_count;
 	cql_column *columns;
-	int32_t key_count;	  /* bind metadata: length of key_indexes */
+	int32_t key_count;     /* bind metadata: length of key_indexes */
 	uint16_t *key_indexes; /* which bind variables make the partition key, in its order */
-	bool is_lwt;		  /* bind metadata: the server's LWT mark */
+	bool is_lwt;           /* bind metadata: the server's LWT mark */
 	/* The bytes that the columns were read from, to know them again without parsing. */
 	uint8_t *spec;
 	size_t spec_len;
@@ -78,7 +78,7 @@ typedef struct cql_rows_head
 	bool has_more_pages;
 	cql_cell paging_state;
 	cql_view new_metadata_id; /* empty unless the server says that the metadata changed */
-	cql_metadata *metadata;	  /* a reference for the caller; NULL if failed */
+	cql_metadata *metadata;   /* a reference for the caller; NULL if failed */
 } cql_rows_head;
 
 /*
@@ -96,7 +96,7 @@ typedef struct cql_prepared
 {
 	cql_view id;
 	cql_view metadata_id;
-	cql_metadata *bind;	  /* references for the caller; NULL if failed */
+	cql_metadata *bind;   /* references for the caller; NULL if failed */
 	cql_metadata *result; /* column_count 0 when the server announces none */
 } cql_prepared;
 
