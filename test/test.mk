@@ -1,0 +1,70 @@
+# What developers run. T= picks steps of the suite: make test T="unit regress:import py:cancel".
+
+# The C unit tests: each test/unit/test_*.c is a program, the other files there help all of them.
+UNIT_TESTS = $(wildcard test/unit/test_*.c)
+UNIT_HELPERS = $(filter-out $(UNIT_TESTS),$(wildcard test/unit/*.c))
+# Files of the PostgreSQL side that are plain C, and tested as such.
+UNIT_PURE = $(wildcard src/plan/access.c)
+UNIT_PROGRAMS = $(UNIT_TESTS:test/unit/%.c=$(BUILD)/unit/%)
+UNIT_COMMON = $(UNIT_HELPERS:test/unit/%.c=$(BUILD)/unit/%.o) $(UNIT_PURE:src/%.c=$(BUILD)/unit/src/%.o)
+UNIT_COMPILE = $(SHOW_CC) $(CC) $(LIBCQL_CFLAGS) -Itest/unit -c $< -o $@
+
+$(BUILD)/unit/%.o: test/unit/%.c $(BUILD)/FLAGS
+	@mkdir -p $(@D)
+	$(UNIT_COMPILE)
+$(BUILD)/unit/src/%.o: src/%.c $(BUILD)/FLAGS
+	@mkdir -p $(@D)
+	$(UNIT_COMPILE)
+$(UNIT_PROGRAMS): %: %.o $(UNIT_COMMON) $(LIBCQL)
+	$(CC) $(SANITIZE_FLAGS) $^ -o $@ -lcmocka $(LIBCQL_LIBS)
+
+unit-programs: $(UNIT_PROGRAMS)
+
+.SECONDARY:
+-include $(wildcard $(BUILD)/unit/*.d $(BUILD)/unit/src/*/*.d)
+
+# The suite: sets the machine up, starts and ends its own servers, tells 'N passed, N failed' last.
+# SCYLLA_TEST_HOST and SCYLLA_TEST_PORT name a running server to use instead of its own.
+test:
+	@test/scripts/setup
+	@test/run $(T)
+
+unit:
+	@test/scripts/setup
+	@test/run build unit
+
+# The unit tests under AddressSanitizer and UndefinedBehaviorSanitizer.
+sanitize:
+	@test/scripts/setup
+	@BUILD=$(BUILD)/sanitize SANITIZE=address,undefined OPTIMIZE=-O1 test/run unit
+
+# The regression suite with the backend under valgrind.
+memcheck:
+	@test/scripts/setup valgrind
+	@test/scripts/memcheck $(T)
+
+demo:
+	@test/scripts/setup
+	@test/demo/demo
+
+bench:
+	@test/scripts/setup
+	@test/bench/run $(T)
+
+lint:
+	@test/scripts/setup clang-format clang-tidy
+	@test/scripts/lint
+
+check-layers: all
+	@test/scripts/check_layers
+
+format:
+	clang-format -i $(C_FILES)
+
+C_FILES = $(shell find src test -name '*.[ch]')
+
+# clean keeps the scratch folder (downloaded servers); distclean ends servers and removes it.
+distclean: clean
+	@test/scripts/scratch remove
+
+.PHONY: bench check-layers demo distclean format lint memcheck sanitize test unit unit-programs
