@@ -1,0 +1,602 @@
+/*
+ * THE table of options: everything that a user can say in an OPTIONS clause is a row here.
+ *
+ * One parser a row serves both sides: the validator runs it into a scratch struct at DDL time,
+ * the readers run it into the struct that they return. Nothing here asks the cluster, and no
+ * message repeats the value of a secret option.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "access/reloptions.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_foreign_table.h"
+#include "catalog/pg_user_mapping.h"
+#include "commands/defrem.h"
+#include "fmgr.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/varlena.h"
+
+#include "compat.h"
+#include "cql/cql.h"
+#include "option.h"
+#include "setting.h"
+
+#define DEFAULT_HOST "localhost"
+#define DEFAULT_PORT 9042
+#define MAX_TIMEOUT_MS (60 * 60 * 1000)
+#define MAX_FETCH_SIZE 1000000
+#define MAX_KEY_POSITION 1600 /* columns that a foreign table can have */
+/* A round trip over a network and the decoding of a row, in the planner's units. */
+#define DEFAULT_STARTUP_COST 100.0
+#define DEFAULT_TUPLE_COST 0.02
+
+/* ---- parsers ---- */
+
+typedef struct OptionRow OptionRow;
+
+struct OptionRow
+{
+	const char *name;
+	int places;    /* where it may be set */
+	size_t offset; /* of its field, in the struct of those places */
+	/* Puts a text's value into the field; false: it is no value of this option. */
+	bool (*parse)(const OptionRow *row, const char *text, void *field);
+	const char *allowed; /* what is, after "Allowed: "; NULL: range or level_use tells */
+	int min;
+	int max;
+	int level_use;
+	/* Raises if the user who runs the DDL may not give the option this value; NULL: all may. */
+	void (*guard)(const OptionRow *row, const void *field);
+	bool is_secret; /* its value is never shown */
+};
+
+static bool
+parse_any_text(const OptionRow *row, const char *text, void *field)
+{
+	*(char **) field = pstrdup(text);
+	return true;
+}
+
+static bool
+parse_name(const OptionRow *row, const char *text, void *field)
+{
+	return text[0] != '\0' && parse_any_text(row, text, field);
+}
+
+static bool
+parse_boolean(const OptionRow *row, const char *text, void *field)
+{
+	return parse_bool(text, (bool *) field);
+}
+
+static bool
+parse_integer_in_unit(const OptionRow *row, const char *text, int unit, int *field)
+{
+	int value;
+
+	if (!parse_int(text, &value, unit, NULL) || value < row->min || value > row->max)
+		return false;
+	*field = value;
+	return true;
+}
+
+static bool
+parse_integer(const OptionRow *row, const char *text, void *field)
+{
+	return parse_integer_in_unit(row, text, 0, field);
+}
+
+static bool
+parse_duration(const OptionRow *row, const char *text, void *field)
+{
+	return parse_integer_in_unit(row, text, GUC_UNIT_MS, field);
+}
+
+static bool
+parse_cost(const OptionRow *row, const char *text, void *field)
+{
+	double value;
+
+	if (!parse_real(text, &value, 0, NULL) || !isfinite(value) || value < 0)
+		return false;
+	*(double *) field = value;
+	return true;
+}
+
+static bool
+parse_consistency(const OptionRow *row, const char *text, void *field)
+{
+	if (!scylla_consistency_is_for(text, row->level_use))
+		return false;
+	*(int *) field = scylla_consistency_parse(text);
+	return true;
+}
+
+static bool
+parse_excess_precision(const OptionRow *row, const char *text, void *field)
+{
+	if (pg_strcasecmp(text, "error") == 0)
+		*(ScyllaExcessPrecision *) field = SCYLLA_EXCESS_ERROR;
+	else if (pg_strcasecmp(text, "truncate") == 0)
+		*(ScyllaExcessPrecision *) field = SCYLLA_EXCESS_TRUNCATE;
+	else
+		return false;
+	return true;
+}
+
+/* case: keep, lower */
+static bool
+parse_case(const OptionRow *row, const char *text, void *field)
+{
+	*(bool *) field = pg_strcasecmp(text, "lower") == 0;
+	return *(bool *) field || pg_strcasecmp(text, "keep") == 0;
+}
+
+/* One contact point, which may be changed in place; NULL if it is none. */
+static ScyllaHost *
+parse_host(char *text)
+{
+	ScyllaHost *host = palloc0(sizeof(ScyllaHost));
+	char *behind_name;
+	char *end;
+
+	if (text[0] == '[')
+	{
+		text++;
+		behind_name = text + strspn(text, "0123456789abcdefABCDEF:.");
+		if (*behind_name == '%')
+			behind_name += strcspn(behind_name, "]");
+		if (*behind_name != ']')
+			return NULL;
+		*behind_name++ = '\0';
+	}
+	else
+		behind_name = text + strcspn(text, ":/@[] \t\r\n");
+
+	if (*behind_name == ':')
+	{
+		long port = strtol(behind_name + 1, &end, 10);
+
+		if (!isdigit((unsigned char) behind_name[1]) || *end != '\0' || port < 1 || port > 65535)
+			return NULL;
+		host->port = (int) port;
+	}
+	else if (*behind_name != '\0')
+		return NULL;
+	*behind_name = '\0';
+	host->name = text;
+	return text[0] != '\0' ? host : NULL;
+}
+
+static bool
+parse_hosts(const OptionRow *row, const char *text, void *field)
+{
+	List *hosts = NIL;
+	char *rest = pstrdup(text);
+
+	while (rest != NULL)
+	{
+		char *item = rest;
+		char *comma = strchr(rest, ',');
+		char *end = comma != NULL ? comma : rest + strlen(rest);
+		ScyllaHost *host;
+
+		rest = comma != NULL ? comma + 1 : NULL;
+		while (item < end && isspace((unsigned char) *item))
+			item++;
+		while (item < end && isspace((unsigned char) end[-1]))
+			end--;
+		*end = '\0';
+		host = parse_host(item);
+		if (host == NULL)
+			return false;
+		hosts = lappend(hosts, host);
+	}
+	*(List **) field = hosts;
+	return true;
+}
+
+char *
+scylla_key_option_text(ScyllaKeyRole role, int position, bool is_descending)
+{
+	switch (role)
+	{
+		case SCYLLA_KEY_PARTITION:
+			return psprintf("partition %d", position);
+		case SCYLLA_KEY_CLUSTERING:
+			return psprintf("clustering %d %s", position, is_descending ? "desc" : "asc");
+		case SCYLLA_KEY_STATIC:
+			return pstrdup("static");
+		case SCYLLA_KEY_REGULAR:
+		case SCYLLA_KEY_UNKNOWN:
+			break;
+	}
+	return pstrdup("regular");
+}
+
+/* key: fills role, position and direction, so its field is the whole struct. */
+static bool
+parse_key(const OptionRow *row, const char *text, void *field)
+{
+	ScyllaColumnOptions *column = field;
+	ScyllaKeyRole role = SCYLLA_KEY_REGULAR;
+	int position = 0;
+	int length = strlen(text);
+	bool is_descending = length > 5 && strcmp(text + length - 5, " desc") == 0;
+
+	if (sscanf(text, "partition %d", &position) == 1)
+		role = SCYLLA_KEY_PARTITION;
+	else if (sscanf(text, "clustering %d", &position) == 1)
+		role = SCYLLA_KEY_CLUSTERING;
+	else if (strcmp(text, "static") == 0)
+		role = SCYLLA_KEY_STATIC;
+
+	/* What would be written for it must be what was typed: one spelling only. */
+	if (strcmp(scylla_key_option_text(role, position, is_descending), text) != 0)
+		return false;
+	if (position < row->min || position > row->max || (position == 0 && role < SCYLLA_KEY_STATIC))
+		return false;
+	column->role = role;
+	column->position = position;
+	column->is_descending = is_descending;
+	return true;
+}
+
+static bool
+parse_type(const OptionRow *row, const char *text, void *field)
+{
+	cql_type_arena *arena = cql_type_arena_new();
+	bool is_type;
+
+	if (arena == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	/* Nothing may raise while the arena, which is no palloc memory, is held. */
+	is_type = cql_type_parse(arena, text) != NULL;
+	cql_type_arena_free(arena);
+	return is_type && parse_any_text(row, text, field);
+}
+
+static void
+guard_password_required(const OptionRow *row, const void *field)
+{
+	bool is_required = *(const bool *) field;
+
+	if (!is_required && !superuser())
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("only a superuser may set the option \"%s\" to false", row->name),
+						errhint("A user mapping that has it may be changed by a superuser only.")));
+}
+
+/* ---- the table ---- */
+
+enum
+{
+	PLACE_SERVER = 1 << 0,
+	PLACE_TABLE = 1 << 1,
+	PLACE_COLUMN = 1 << 2,
+	PLACE_MAPPING = 1 << 3,
+	PLACE_IMPORT = 1 << 4
+};
+
+static const struct
+{
+	int place;
+	Oid catalog;
+	const char *name;
+} places[] = {
+	{PLACE_SERVER, ForeignServerRelationId, "a server"},
+	{PLACE_TABLE, ForeignTableRelationId, "a foreign table"},
+	{PLACE_COLUMN, AttributeRelationId, "a column"},
+	{PLACE_MAPPING, UserMappingRelationId, "a user mapping"},
+	{PLACE_IMPORT, InvalidOid, "IMPORT FOREIGN SCHEMA"},
+};
+
+#define FIELD(member) offsetof(ScyllaOptions, member)
+#define COLUMN_FIELD(member) offsetof(ScyllaColumnOptions, member)
+#define IMPORT_FIELD(member) offsetof(ScyllaImportOptions, member)
+#define TIMEOUT                      \
+	.min = 1, .max = MAX_TIMEOUT_MS, \
+	.allowed = "a duration from 1ms to 1h, as 500ms or 5s; a bare number is milliseconds"
+#define NAME .parse = parse_name, .allowed = "a name of at least one character"
+#define BOOLEAN .parse = parse_boolean, .allowed = "true or false"
+#define COST .parse = parse_cost, .allowed = "a number that is not negative"
+#define LEVEL(use) .parse = parse_consistency, .level_use = (use)
+
+static const OptionRow rows[] = {
+	{"host", PLACE_SERVER, FIELD(hosts), parse_hosts,
+	 .allowed = "a list of names or addresses with commas between them, each with :port or "
+				"without; an IPv6 address stands in brackets"},
+	{"port", PLACE_SERVER, FIELD(port), parse_integer, .min = 1, .max = 65535},
+	{"connect_timeout", PLACE_SERVER, FIELD(connect_timeout_ms), parse_duration, TIMEOUT},
+	{"request_timeout", PLACE_SERVER, FIELD(request_timeout_ms), parse_duration, TIMEOUT},
+
+	{"keyspace", PLACE_SERVER | PLACE_TABLE, FIELD(keyspace), NAME},
+	{"table", PLACE_TABLE, FIELD(table), NAME},
+	{"read_consistency", PLACE_SERVER | PLACE_TABLE, FIELD(read_consistency),
+	 LEVEL(SCYLLA_LEVEL_READ)},
+	{"write_consistency", PLACE_SERVER, FIELD(write_consistency), LEVEL(SCYLLA_LEVEL_WRITE)},
+	{"serial_consistency", PLACE_SERVER, FIELD(serial_consistency), LEVEL(SCYLLA_LEVEL_SERIAL)},
+	{"fetch_size", PLACE_SERVER | PLACE_TABLE, FIELD(fetch_size), parse_integer, .min = 1,
+	 .max = MAX_FETCH_SIZE},
+	{"excess_precision", PLACE_SERVER | PLACE_TABLE, FIELD(excess_precision),
+	 parse_excess_precision, .allowed = "error or truncate"},
+	{"fdw_startup_cost", PLACE_SERVER, FIELD(startup_cost), COST},
+	{"fdw_tuple_cost", PLACE_SERVER, FIELD(tuple_cost), COST},
+
+	{"user", PLACE_MAPPING, FIELD(user), NAME},
+	{"password", PLACE_MAPPING, FIELD(password), parse_any_text, .is_secret = true},
+	{"password_required", PLACE_MAPPING, FIELD(is_password_required), BOOLEAN,
+	 .guard = guard_password_required},
+
+	{"column", PLACE_COLUMN, COLUMN_FIELD(column), NAME},
+	{"key", PLACE_COLUMN, 0, parse_key, .min = 0, .max = MAX_KEY_POSITION,
+	 .allowed = "partition N, clustering N asc, clustering N desc, static or regular, with N "
+				"counted from 1"},
+	{"type", PLACE_COLUMN, COLUMN_FIELD(type), parse_type,
+	 .allowed = "a type as CQL spells it, as frozen<map<text, int>>"},
+
+	{"import_views", PLACE_IMPORT, IMPORT_FIELD(has_views), BOOLEAN},
+	{"import_cdc", PLACE_IMPORT, IMPORT_FIELD(has_cdc), BOOLEAN},
+	{"import_collate", PLACE_IMPORT, IMPORT_FIELD(has_collate), BOOLEAN},
+	{"case", PLACE_IMPORT, IMPORT_FIELD(is_lowered), parse_case, .allowed = "keep or lower"},
+};
+
+/* ---- errors ---- */
+
+const char *
+scylla_closest_name(const char *name, const List *candidates)
+{
+	const int max_length = 255;
+	int name_length = strlen(name);
+	int closest_distance = Min(4, name_length / 2);
+	const char *closest = NULL;
+	ListCell *cell;
+
+	foreach (cell, candidates)
+	{
+		const char *candidate = lfirst(cell);
+		int length = strlen(candidate);
+		int distance;
+
+		if (pg_strcasecmp(name, candidate) == 0)
+			return candidate;
+		if (name_length > max_length || length > max_length)
+			continue;
+		distance = varstr_levenshtein_less_equal(name, name_length, candidate, length, 1, 1, 1,
+												 closest_distance, true);
+		if (distance <= closest_distance)
+		{
+			closest = candidate;
+			closest_distance = distance - 1;
+		}
+	}
+	return closest;
+}
+
+static const char *
+place_name(int place)
+{
+	for (size_t i = 0; i < lengthof(places); i++)
+		if (places[i].place == place)
+			return places[i].name;
+	return "a foreign-data wrapper";
+}
+
+static void
+raise_wrong_place(const OptionRow *row, int place)
+{
+	StringInfoData owners;
+
+	initStringInfo(&owners);
+	for (size_t i = 0; i < lengthof(places); i++)
+		if ((row->places & places[i].place) != 0)
+			appendStringInfo(&owners, "%s%s", owners.len > 0 ? " or " : "", places[i].name);
+	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+					errmsg("option \"%s\" cannot be set for %s", row->name, place_name(place)),
+					errhint("It belongs to %s.", owners.data)));
+}
+
+static void
+raise_unknown(const char *name, int place)
+{
+	List *names = NIL;
+	StringInfoData list;
+	const char *closest;
+
+	initStringInfo(&list);
+	for (size_t i = 0; i < lengthof(rows); i++)
+	{
+		if (strcmp(rows[i].name, name) == 0)
+			raise_wrong_place(&rows[i], place);
+		if ((rows[i].places & place) == 0)
+			continue;
+		names = lappend(names, unconstify(char *, rows[i].name));
+		appendStringInfo(&list, "%s%s", list.len > 0 ? ", " : "", rows[i].name);
+	}
+	closest = scylla_closest_name(name, names);
+	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+					errmsg("unknown option \"%s\" for %s", name, place_name(place)),
+					closest != NULL ? errhint("Perhaps you meant the option \"%s\".", closest)
+					: names != NIL  ? errhint("The options are: %s.", list.data)
+									: errhint("It has no options.")));
+}
+
+static void
+raise_bad_value(const OptionRow *row, const char *value)
+{
+	const char *allowed = row->allowed;
+
+	if (allowed == NULL && row->level_use != 0)
+		allowed = scylla_consistency_list(row->level_use);
+	else if (allowed == NULL)
+		allowed = psprintf("an integer from %d to %d", row->min, row->max);
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 row->is_secret ? errmsg("invalid value for option \"%s\"", row->name)
+							: errmsg("invalid value for option \"%s\": \"%s\"", row->name, value),
+			 errhint("Allowed: %s.", allowed)));
+}
+
+/* ---- validator and readers ---- */
+
+/* Puts definitions into the struct that belongs to their place. */
+static void
+read_options(List *definitions, int place, bool is_ddl, void *values)
+{
+	ListCell *cell;
+
+	foreach (cell, definitions)
+	{
+		DefElem *definition = lfirst_node(DefElem, cell);
+		const OptionRow *row = NULL;
+		const char *text;
+		void *field;
+
+		for (size_t i = 0; i < lengthof(rows) && row == NULL; i++)
+			if ((rows[i].places & place) != 0 && strcmp(rows[i].name, definition->defname) == 0)
+				row = &rows[i];
+		if (row == NULL)
+			raise_unknown(definition->defname, place);
+		text = defGetString(definition);
+		field = (char *) values + row->offset;
+		if (!row->parse(row, text, field))
+			raise_bad_value(row, text);
+		if (is_ddl && row->guard != NULL)
+			row->guard(row, field);
+	}
+}
+
+extern PGDLLEXPORT Datum scylla_fdw_validator(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(scylla_fdw_validator);
+
+Datum
+scylla_fdw_validator(PG_FUNCTION_ARGS)
+{
+	List *definitions = untransformRelOptions(PG_GETARG_DATUM(0));
+	Oid catalog = PG_GETARG_OID(1);
+	int place = 0;
+	union
+	{
+		ScyllaOptions options;
+		ScyllaColumnOptions column;
+	} scratch;
+
+	for (size_t i = 0; i < lengthof(places); i++)
+		if (OidIsValid(catalog) && places[i].catalog == catalog)
+			place = places[i].place;
+	read_options(definitions, place, true, &scratch);
+	PG_RETURN_VOID();
+}
+
+/* Options of the user's mapping, else of PUBLIC's, else none: core's own function would raise. */
+static List *
+find_mapping(Oid serverid, Oid userid, Oid *umid)
+{
+	List *definitions = NIL;
+	HeapTuple tuple;
+	Datum options;
+	bool is_null;
+
+	tuple = SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(userid),
+							ObjectIdGetDatum(serverid));
+	if (!HeapTupleIsValid(tuple))
+		tuple = SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid),
+								ObjectIdGetDatum(serverid));
+	if (!HeapTupleIsValid(tuple))
+		return NIL;
+	*umid = ((Form_pg_user_mapping) GETSTRUCT(tuple))->oid;
+	options =
+		SysCacheGetAttr(USERMAPPINGUSERSERVER, tuple, Anum_pg_user_mapping_umoptions, &is_null);
+	if (!is_null)
+		definitions = untransformRelOptions(options);
+	ReleaseSysCache(tuple);
+	return definitions;
+}
+
+/* Server's, then the mapping's, then the table's; defaults and settings around them. */
+static ScyllaOptions *
+collect_options(Oid serverid, Oid userid, List *table_definitions)
+{
+	ScyllaOptions *options = palloc0(sizeof(ScyllaOptions));
+	ForeignServer *server = GetForeignServer(serverid);
+	ListCell *cell;
+
+	options->serverid = serverid;
+	options->server_name = server->servername;
+	options->port = DEFAULT_PORT;
+	options->connect_timeout_ms = 5000;
+	options->request_timeout_ms = 10000;
+	options->is_password_required = true;
+	options->read_consistency = CQL_CONSISTENCY_LOCAL_QUORUM;
+	options->write_consistency = CQL_CONSISTENCY_LOCAL_QUORUM;
+	options->serial_consistency = CQL_CONSISTENCY_LOCAL_SERIAL;
+	options->fetch_size = 5000;
+	options->excess_precision = SCYLLA_EXCESS_ERROR;
+	options->startup_cost = DEFAULT_STARTUP_COST;
+	options->tuple_cost = DEFAULT_TUPLE_COST;
+	parse_hosts(NULL, DEFAULT_HOST, &options->hosts);
+
+	read_options(server->options, PLACE_SERVER, false, options);
+	if (OidIsValid(userid))
+		read_options(find_mapping(serverid, userid, &options->umid), PLACE_MAPPING, false, options);
+	read_options(table_definitions, PLACE_TABLE, false, options);
+
+	foreach (cell, options->hosts)
+	{
+		ScyllaHost *host = lfirst(cell);
+
+		if (host->port == 0)
+			host->port = options->port;
+	}
+	scylla_settings_apply(options);
+	return options;
+}
+
+ScyllaOptions *
+scylla_options_of_server(Oid serverid, Oid userid)
+{
+	return collect_options(serverid, userid, NIL);
+}
+
+ScyllaOptions *
+scylla_options_of_table(Oid relid, Oid userid)
+{
+	ForeignTable *table = GetForeignTable(relid);
+	ScyllaOptions *options = collect_options(table->serverid, userid, table->options);
+
+	if (options->keyspace == NULL)
+		options->keyspace = get_namespace_name(get_rel_namespace(relid));
+	if (options->table == NULL)
+		options->table = get_rel_name(relid);
+	return options;
+}
+
+ScyllaColumnOptions *
+scylla_options_of_column(Oid relid, AttrNumber attnum)
+{
+	ScyllaColumnOptions *options = palloc0(sizeof(ScyllaColumnOptions));
+
+	read_options(GetForeignColumnOptions(relid, attnum), PLACE_COLUMN, false, options);
+	if (options->column == NULL)
+		options->column = get_attname(relid, attnum, false);
+	return options;
+}
+
+ScyllaImportOptions *
+scylla_options_of_import(List *definitions)
+{
+	ScyllaImportOptions *options = palloc0(sizeof(ScyllaImportOptions));
+
+	options->has_views = true;
+	options->has_collate = true;
+	read_options(definitions, PLACE_IMPORT, true, options);
+	return options;
+}

@@ -1,0 +1,118 @@
+/*
+ * THE table of options: name, where it is valid, parser, default, who may set it.
+ *
+ * The validator, the readers below and the hint for an unknown name all come from that one
+ * table (option.c). An option is a row there only once something obeys it.
+ */
+#ifndef SCYLLA_OPTION_H
+#define SCYLLA_OPTION_H
+
+#include "postgres.h"
+
+#include "access/attnum.h"
+#include "nodes/pg_list.h"
+
+/* A contact point as typed. */
+typedef struct ScyllaHost
+{
+	char *name;
+	int port;
+} ScyllaHost;
+
+/* What to do with digits that the other side's type cannot hold. */
+typedef enum ScyllaExcessPrecision
+{
+	SCYLLA_EXCESS_ERROR,
+	SCYLLA_EXCESS_TRUNCATE
+} ScyllaExcessPrecision;
+
+/*
+ * Options of a server, with the mapping of a user and with a table where one is given (a table's
+ * own option overrides its server's). Palloc'ed in the caller's context; read it, don't keep it.
+ */
+typedef struct ScyllaOptions
+{
+	Oid serverid;
+	char *server_name;
+
+	/* connection */
+	List *hosts; /* of ScyllaHost */
+	int port;    /* of those that were typed without one */
+	int connect_timeout_ms;
+	int request_timeout_ms;
+
+	/* identity: from the user mapping */
+	Oid umid; /* InvalidOid: the user has none */
+	char *user;
+	char *password;
+	bool is_password_required;
+
+	/* remote table; NULL without a table (keyspace may be the server's) */
+	char *keyspace;
+	char *table;
+
+	/* reading and writing */
+	int read_consistency;   /* cql_consistency; the setting scylla_fdw.read_consistency wins */
+	int write_consistency;  /* likewise */
+	int serial_consistency; /* of conditional writes */
+	int fetch_size;         /* rows of a page */
+	ScyllaExcessPrecision excess_precision;
+
+	/* planner */
+	double startup_cost;
+	double tuple_cost;
+} ScyllaOptions;
+
+/* userid InvalidOid: leave the mapping out. */
+extern ScyllaOptions *scylla_options_of_server(Oid serverid, Oid userid);
+extern ScyllaOptions *scylla_options_of_table(Oid relid, Oid userid);
+
+/* Role of a column in the remote table's primary key. */
+typedef enum ScyllaKeyRole
+{
+	SCYLLA_KEY_UNKNOWN, /* the option is not set */
+	SCYLLA_KEY_PARTITION,
+	SCYLLA_KEY_CLUSTERING,
+	SCYLLA_KEY_STATIC,
+	SCYLLA_KEY_REGULAR
+} ScyllaKeyRole;
+
+typedef struct ScyllaColumnOptions
+{
+	char *column; /* remote name; the local column's where the option is not set */
+	ScyllaKeyRole role;
+	int position;       /* in the partition or clustering key, from 1; else 0 */
+	bool is_descending; /* clustering order */
+	char *type;         /* CQL type text, or NULL */
+} ScyllaColumnOptions;
+
+extern ScyllaColumnOptions *scylla_options_of_column(Oid relid, AttrNumber attnum);
+
+/* Options of IMPORT FOREIGN SCHEMA. */
+typedef struct ScyllaImportOptions
+{
+	bool has_views;
+	bool has_cdc;     /* ScyllaDB's CDC log tables too */
+	bool has_collate; /* text key columns get COLLATE "C" */
+	bool is_lowered;  /* case 'lower' */
+} ScyllaImportOptions;
+
+/* From the statement's list of DefElem, which core leaves unchecked. */
+extern ScyllaImportOptions *scylla_options_of_import(List *definitions);
+
+/* Text of the `key` option, as the validator accepts it ("partition 1", "clustering 2 desc"). */
+extern char *scylla_key_option_text(ScyllaKeyRole role, int position, bool is_descending);
+
+/* The candidate (of char *) that was most likely meant by a name, for a hint; NULL: none is near. */
+extern const char *scylla_closest_name(const char *name, const List *candidates);
+
+/* Settings (GUCs); defined by scylla_options_define_settings() from _PG_init. */
+extern bool scylla_enable_pushdown;
+extern bool scylla_trace;
+extern void scylla_options_define_settings(void);
+
+/* A consistency level's number by its name (any case); -1: none of that name. */
+extern int scylla_consistency_parse(const char *name);
+extern const char *scylla_consistency_name(int consistency);
+
+#endif /* SCYLLA_OPTION_H */
