@@ -1,0 +1,168 @@
+/*
+ * THE table of type pairs: which PostgreSQL types a CQL type may be declared as, and how values
+ * pass between them without changing.
+ *
+ * IMPORT, the validator of declarations, decoding, encoding, what may be pushed down, and the
+ * README's table all come from it. A converter is resolved once per column at executor start;
+ * values then pass through two function pointers.
+ */
+#ifndef SCYLLA_TYPEMAP_H
+#define SCYLLA_TYPEMAP_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+
+#include "cql/cql_value.h"
+
+typedef struct ScyllaConverter ScyllaConverter;
+
+/*
+ * What became of a value on its way into a cell, when it is a bound of a predicate (a value that
+ * is to be stored raises an error instead of anything but EXACT).
+ */
+typedef enum ScyllaFit
+{
+	SCYLLA_FIT_EXACT,   /* the cell means the same */
+	SCYLLA_FIT_ROUNDED, /* the cell is the nearest value in the direction asked for */
+	SCYLLA_FIT_BELOW,   /* less than every value of the CQL type; nothing was written */
+	SCYLLA_FIT_ABOVE,   /* greater than every value of the CQL type; nothing was written */
+	/* No value of the CQL type equals it, and it has no place in their order (non-ASCII text for
+	 * ascii, a masked inet); nothing was written. A range with it must be left out of the CQL;
+	 * pairs that give NONE for a range are SUPERSET, so its recheck decides. */
+	SCYLLA_FIT_NONE
+} ScyllaFit;
+
+/* What to do with a value that the CQL type cannot hold exactly. */
+typedef enum ScyllaRound
+{
+	SCYLLA_ROUND_STORE,   /* as is_excess_truncated says, else raise the error of a write */
+	SCYLLA_ROUND_NEAREST, /* never raise: tell the fit (for =) */
+	SCYLLA_ROUND_DOWN,    /* never raise: greatest value not above (for <= and >) */
+	SCYLLA_ROUND_UP       /* never raise: least value not below (for >= and <) */
+} ScyllaRound;
+
+typedef Datum (*ScyllaDecode)(ScyllaConverter *converter, cql_cell cell);
+/* Appends a [value], that is [int] length and bytes; nothing unless EXACT or ROUNDED. */
+typedef ScyllaFit (*ScyllaEncode)(ScyllaConverter *converter, Datum value, ScyllaRound round,
+								  StringInfo out);
+
+/* Whether CQL's comparison is PostgreSQL's for a pair; plan/qual.c asks. */
+typedef enum ScyllaPushable
+{
+	SCYLLA_PUSH_EXACT,    /* the same rows */
+	SCYLLA_PUSH_SUPERSET, /* CQL may give more rows: recheck */
+	SCYLLA_PUSH_NEVER     /* another meaning: stays local */
+} ScyllaPushable;
+
+/* One row of the table. */
+typedef struct ScyllaTypePair
+{
+	cql_type_id cql;
+	Oid type;            /* base type: domains are looked through */
+	ScyllaDecode decode; /* NULL: for bind values only, no column may be declared so */
+	ScyllaEncode encode; /* NULL: read only */
+	/*
+	 * Predicates between a column of this pair and a value that scylla_type_pair_bind accepts.
+	 * An empty cell (legal for most types, sorting before every value) reads as NULL, and the
+	 * operators are strict: who sends a condition drops rows whose column then reads as NULL.
+	 */
+	ScyllaPushable equal;
+	ScyllaPushable order;   /* <, <=, >, >=: the clustering order is PostgreSQL's order */
+	const char *reason;     /* why one of them is not EXACT, in words for EXPLAIN; else NULL */
+	bool needs_c_collation; /* order only under collation "C"; equality under deterministic ones */
+} ScyllaTypePair;
+
+/*
+ * Converts between cells of one CQL type and Datums of one PostgreSQL type, for one column or
+ * bind value. Owned by the memory context it was made in; lives until the end of the scan.
+ */
+struct ScyllaConverter
+{
+	const ScyllaTypePair *pair;
+	ScyllaDecode decode;
+	ScyllaEncode encode;
+	Oid type;          /* as declared: may be a domain */
+	int32 typmod;      /* of the base type */
+	const char *table; /* local names, for errors; may be NULL */
+	const char *column;
+	bool is_excess_truncated; /* option excess_precision: truncate rather than error */
+	bool has_warned_empty;    /* the WARNING about an empty value was given */
+	bool is_empty_value;      /* the type has a value of length 0 (text, ascii, blob, custom) */
+	bool is_checked; /* typmod or domain: every decoded value passes scylla_converter_check */
+	FmgrInfo check_function; /* the type's length coercion; fn_oid 0: none is needed */
+	void *check_extra;
+	MemoryContext context;
+};
+
+typedef struct ScyllaConverterSpec
+{
+	const cql_type *cql;
+	Oid type;
+	int32 typmod;
+	const char *table; /* may be NULL, and column too: a value that belongs to no column */
+	const char *column;
+	/* Option excess_precision: truncate rather than error. A bind value takes it from the table
+	 * too: it tells how the column that it is compared with is read. */
+	bool is_excess_truncated;
+} ScyllaConverterSpec;
+
+/* The row for a column declared so, domains looked through; NULL when it is not in the table. */
+extern const ScyllaTypePair *scylla_type_pair_find(const cql_type *cql, Oid type);
+
+/*
+ * The row that binds a value of the type where it is compared with a column of the pair (narrower
+ * and wider integers for any integer column, for example); domains are looked through. NULL: it
+ * can't be bound, or PostgreSQL compares the two in a way that CQL can't (a timestamp with a
+ * timestamptz: by the session's time zone). What may be pushed is told by the column's own row.
+ */
+extern const ScyllaTypePair *scylla_type_pair_bind(const ScyllaTypePair *column, Oid type);
+
+/* The declaration that IMPORT writes ("timestamp(3) with time zone"); NULL: not supported yet. */
+extern const char *scylla_type_default(const cql_type *cql);
+
+/* "integer, bigint, numeric": what a column of that type may be declared as, for a hint; NULL:
+ * not supported yet. */
+extern char *scylla_type_choices(const cql_type *cql);
+
+/*
+ * In CurrentMemoryContext; copies the names. Raises HV004, with the list of choices, if the pair
+ * is not there. A row that is for bind values only gives a converter that encodes; decoding with
+ * it raises HV004.
+ */
+extern ScyllaConverter *scylla_converter_new(const ScyllaConverterSpec *spec);
+
+/* An empty cell of a type that has no empty value: NULL, with a WARNING once per converter. */
+extern void scylla_converter_warn_empty(ScyllaConverter *converter);
+/* Apply the length (varchar(n), timestamp(p)…) and the domain's constraints. A length that would
+ * change the value (round it, cut it) is an error. */
+extern Datum scylla_converter_check(ScyllaConverter *converter, Datum value);
+/* The domain's constraints for NULL. */
+extern void scylla_converter_check_null(ScyllaConverter *converter);
+
+static inline Datum
+scylla_decode(ScyllaConverter *converter, cql_cell cell, bool *is_null)
+{
+	Datum value;
+
+	*is_null = cell.len < 0 || (cell.len == 0 && !converter->is_empty_value);
+	if (*is_null)
+	{
+		if (cell.len == 0)
+			scylla_converter_warn_empty(converter);
+		if (converter->is_checked)
+			scylla_converter_check_null(converter);
+		return (Datum) 0;
+	}
+	value = converter->decode(converter, cell);
+	return converter->is_checked ? scylla_converter_check(converter, value) : value;
+}
+
+static inline ScyllaFit
+scylla_encode(ScyllaConverter *converter, Datum value, ScyllaRound round, StringInfo out)
+{
+	return converter->encode(converter, value, round, out);
+}
+
+#endif /* SCYLLA_TYPEMAP_H */
