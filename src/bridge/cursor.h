@@ -1,0 +1,89 @@
+/*
+ * Statements and their rows, tied to memory contexts: what everybody above uses to talk to the
+ * driver. Whatever stands here is released when the memory context that it was made in is reset,
+ * by an error as well (law 5).
+ */
+#ifndef SCYLLA_CURSOR_H
+#define SCYLLA_CURSOR_H
+
+#include "bridge/report.h"
+#include "bridge/session.h"
+#include "lib/stringinfo.h"
+
+/* Prepare a text (from the session's cache, or by one round trip); in CurrentMemoryContext.
+ * Errors are reported about `about`, whose strings must live until then only. */
+typedef struct ScyllaStatement ScyllaStatement;
+extern ScyllaStatement *scylla_prepare(ScyllaSession *session, const char *cql,
+									   const ScyllaReportContext *about);
+extern cql_statement *scylla_statement_get(const ScyllaStatement *statement); /* borrowed */
+/* Let go of it before its context is reset. */
+extern void scylla_statement_release(ScyllaStatement *statement);
+/* Have the next prepare of its text ask the server, since what it tells of columns is not true. */
+extern void scylla_statement_forget(ScyllaSession *session, const ScyllaStatement *statement);
+
+/* Counters of a cursor's life, for EXPLAIN ANALYZE. */
+typedef struct ScyllaCounters
+{
+	uint64 requests;
+	uint64 retries; /* of them, those that repeat one whose answer did not come */
+	uint64 pages;
+	uint64 rows;
+	uint64 bytes;
+	uint64 wait_us; /* time in which the backend had nothing to do but wait */
+} ScyllaCounters;
+
+/*
+ * Reads a statement's pages; asks for the next page while this one is read. Made in
+ * CurrentMemoryContext, reusable: start() begins anew with other values.
+ */
+typedef struct ScyllaCursor ScyllaCursor;
+
+typedef struct ScyllaCursorSpec
+{
+	ScyllaSession *session;
+	cql_statement *statement; /* borrowed; or NULL and */
+	const char *cql;          /* unprepared text (system tables, DDL) */
+	int consistency;
+	int serial_consistency; /* 0: none */
+	int page_rows;
+	bool is_idempotent;
+	bool is_traced;
+	bool is_prefetching;       /* ask for the next page ahead */
+	ScyllaReportContext about; /* session and cql may be left out */
+} ScyllaCursorSpec;
+
+/* Strings of the spec are copied; the session is pinned, the statement shared. */
+extern ScyllaCursor *scylla_cursor_new(const ScyllaCursorSpec *spec);
+
+/* Send the request; values are value_count encoded [value]s and are copied. Does not wait. */
+extern void scylla_cursor_start(ScyllaCursor *cursor, const char *values, size_t values_len,
+								int value_count);
+
+/*
+ * The next page, waited for; NULL behind the last. Empty pages with more behind them are skipped.
+ * The cursor's until the next call, start, or end. The first call tells the result's columns
+ * even when there is no row, by scylla_cursor_result().
+ */
+extern cql_result *scylla_cursor_next_page(ScyllaCursor *cursor);
+
+/* The page at hand (also an empty last one); NULL before the first. */
+extern cql_result *scylla_cursor_result(const ScyllaCursor *cursor);
+
+/* The next row of whatever page, or false: cells view the page at hand. */
+extern bool scylla_cursor_next_row(ScyllaCursor *cursor, cql_cell *cells);
+
+/* Begin the same result again, without asking the server: only if the page at hand is all of it,
+ * else false and nothing is changed. The page is next_page()'s to give out again. */
+extern bool scylla_cursor_rewind(ScyllaCursor *cursor);
+
+/* Abandon what is in flight and free the page; start() may follow. */
+extern void scylla_cursor_end(ScyllaCursor *cursor);
+
+extern const ScyllaCounters *scylla_cursor_counters(const ScyllaCursor *cursor);
+/* Tracing id of the first page as text, or NULL. */
+extern const char *scylla_cursor_tracing_id(const ScyllaCursor *cursor);
+/* Node that answered last, "" before the first answer; and how many different ones did. */
+extern const char *scylla_cursor_node(const ScyllaCursor *cursor);
+extern int scylla_cursor_node_count(const ScyllaCursor *cursor);
+
+#endif /* SCYLLA_CURSOR_H */

@@ -1,0 +1,466 @@
+/*
+ * Sessions of this backend: a short list in TopMemoryContext, one for each user mapping in use.
+ *
+ * A session is never changed: ALTER or DROP of its server or mapping makes it stale, the next
+ * scylla_session_get() makes another, and the stale one is freed once nobody can hold it. What
+ * the syscache callbacks do is to set that flag and nothing else, since they come at any time.
+ */
+#include "bridge/session.h"
+
+#include <netdb.h>
+
+#include "access/xact.h"
+#include "bridge/wait.h"
+#include "catalog/pg_user_mapping.h"
+#include "common/ip.h"
+#include "foreign/foreign.h"
+#include "lib/ilist.h"
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "storage/ipc.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/syscache.h"
+
+/* A session as the cache keeps it; owned by the cache, freed by free_session() alone. */
+typedef struct SessionEntry
+{
+	ScyllaSession session; /* first: a ScyllaSession points here */
+	dlist_node node;
+	MemoryContext context; /* holds this struct and its strings */
+	/* Superusers and others do not share a session of a public mapping: what the one may do
+	 * without a password the other may not. */
+	bool is_superuser;
+	bool must_ask_password;
+	bool has_descriptor; /* accounted with AcquireExternalFD() */
+	bool is_whole;       /* false: its making failed */
+	uint32 server_hash;
+	uint32 mapping_hash;
+	TimestampTz used_at; /* start of the last command that got it */
+	char *unresolved;
+} SessionEntry;
+
+static dlist_head sessions = DLIST_STATIC_INIT(sessions);
+static uint64 last_generation = 0;
+
+static SessionEntry *
+entry_of(const ScyllaSession *session)
+{
+	return (SessionEntry *) unconstify(ScyllaSession *, session);
+}
+
+static void
+free_session(SessionEntry *entry)
+{
+	dlist_delete(&entry->node);
+	if (entry->session.cql != NULL)
+		cql_session_free(entry->session.cql);
+	if (entry->has_descriptor)
+		ReleaseExternalFD();
+	MemoryContextDelete(entry->context);
+}
+
+static void
+close_sessions(int code, Datum arg)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify (iter, &sessions)
+	{
+		SessionEntry *entry = dlist_container(SessionEntry, node, iter.cur);
+
+		if (entry->session.cql != NULL)
+			cql_session_free(entry->session.cql);
+		entry->session.cql = NULL;
+		dlist_delete(&entry->node);
+	}
+}
+
+static void
+invalidate(Datum arg, int cache_id, uint32 hash_value)
+{
+	dlist_iter iter;
+
+	dlist_foreach (iter, &sessions)
+	{
+		SessionEntry *entry = dlist_container(SessionEntry, node, iter.cur);
+
+		if (hash_value == 0 || (cache_id == FOREIGNSERVEROID && entry->server_hash == hash_value) ||
+			/* A mapping may be made for a user who had none. */
+			(cache_id == USERMAPPINGOID &&
+			 (!OidIsValid(entry->session.umid) || entry->mapping_hash == hash_value)))
+			entry->session.is_stale = true;
+	}
+}
+
+static void
+register_callbacks(void)
+{
+	static bool is_registered = false;
+
+	if (is_registered)
+		return;
+	/* After the loop's own exit callback was registered, so that it runs before that. */
+	(void) scylla_loop_get();
+	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate, (Datum) 0);
+	CacheRegisterSyscacheCallback(USERMAPPINGOID, invalidate, (Datum) 0);
+	on_proc_exit(close_sessions, (Datum) 0);
+	is_registered = true;
+}
+
+/* Sessions that are stale or were never whole, if nobody has pinned them and no code of this
+ * command can hold them. */
+static void
+free_stale_sessions(void)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify (iter, &sessions)
+	{
+		SessionEntry *entry = dlist_container(SessionEntry, node, iter.cur);
+
+		if ((entry->session.is_stale || !entry->is_whole) && entry->session.pin_count == 0 &&
+			entry->used_at != GetCurrentStatementStartTimestamp())
+			free_session(entry);
+	}
+}
+
+/* ---- making a session ---- */
+
+typedef struct ContactList
+{
+	cql_contact *contacts;
+	int count;
+	int capacity;
+	StringInfoData unresolved; /* "name (why), name (why)" */
+} ContactList;
+
+static void
+append_contact(ContactList *list, const struct addrinfo *address)
+{
+	cql_contact *contact;
+
+	if (address->ai_addrlen > sizeof(contact->address))
+		return;
+	if (list->count == list->capacity)
+	{
+		list->capacity *= 2;
+		list->contacts = repalloc(list->contacts, list->capacity * sizeof(cql_contact));
+	}
+	contact = &list->contacts[list->count++];
+	memset(contact, 0, sizeof(*contact));
+	memcpy(&contact->address, address->ai_addr, address->ai_addrlen);
+	contact->address_len = address->ai_addrlen;
+}
+
+/*
+ * All addresses of a contact point. Blocks in the resolver, where no interrupt is seen, unless
+ * the name is an address: the driver must not resolve names, since that would take a thread.
+ */
+static void
+resolve_host(ContactList *list, const ScyllaHost *host)
+{
+	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+	struct addrinfo *addresses = NULL;
+	char port[NI_MAXSERV];
+	int status;
+
+	snprintf(port, sizeof(port), "%d", host->port);
+	hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+	status = pg_getaddrinfo_all(host->name, port, &hints, &addresses);
+	if (status != 0)
+	{
+		CHECK_FOR_INTERRUPTS();
+		hints.ai_flags = AI_NUMERICSERV;
+		status = pg_getaddrinfo_all(host->name, port, &hints, &addresses);
+	}
+	if (status != 0)
+	{
+		appendStringInfo(&list->unresolved, "%s\"%s\" (%s)", list->unresolved.len > 0 ? ", " : "",
+						 host->name, gai_strerror(status));
+		return;
+	}
+	for (struct addrinfo *address = addresses; address != NULL; address = address->ai_next)
+		append_contact(list, address);
+	pg_freeaddrinfo_all(hints.ai_family, addresses);
+}
+
+static void
+resolve_contacts(ContactList *list, const ScyllaOptions *options)
+{
+	ListCell *cell;
+
+	list->count = 0;
+	list->capacity = 8;
+	list->contacts = palloc(list->capacity * sizeof(cql_contact));
+	initStringInfo(&list->unresolved);
+	foreach (cell, options->hosts)
+		resolve_host(list, lfirst(cell));
+
+	if (list->count == 0)
+		ereport(ERROR, (errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
+						errmsg("could not resolve any contact point of server \"%s\"",
+							   options->server_name),
+						errdetail("Not resolved: %s.", list->unresolved.data),
+						errhint("Correct option \"host\" of the server.")));
+}
+
+/* Everything that the mapping alone tells; whether the server asks for it shows later. */
+static void
+check_mapping(const ScyllaOptions *options, Oid userid)
+{
+	if (superuser_arg(userid))
+		return;
+	if (!OidIsValid(options->umid))
+		ereport(ERROR, (errcode(ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED),
+						errmsg("user \"%s\" has no user mapping for server \"%s\"",
+							   GetUserNameFromId(userid, false), options->server_name),
+						errdetail("Only superusers may connect without credentials."),
+						errhint("Use CREATE USER MAPPING with options user and password.")));
+	if (options->is_password_required && (options->user == NULL || options->password == NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED),
+				 errmsg("a password is required for server \"%s\"", options->server_name),
+				 errdetail("The user mapping of a user who is no superuser must give user and "
+						   "password."),
+				 errhint("Set both in the user mapping, or let a superuser set its option "
+						 "password_required to false.")));
+}
+
+static void
+open_cql_session(SessionEntry *entry, const ScyllaOptions *options, const ContactList *contacts)
+{
+	cql_error error;
+	cql_session_options cql_options = {
+		.contacts = contacts->contacts,
+		.contact_count = contacts->count,
+		.user = options->user,
+		.password = options->password,
+		.application_name =
+			application_name != NULL && application_name[0] != '\0' ? application_name : NULL,
+		.connect_timeout_ms = options->connect_timeout_ms,
+		.request_timeout_ms = options->request_timeout_ms,
+	};
+
+	entry->session.cql = cql_session_new(scylla_loop_get(), &cql_options, &error);
+	if (entry->session.cql == NULL)
+		ereport(ERROR, (errcode(error.kind == CQL_ERROR_NO_MEMORY ? ERRCODE_OUT_OF_MEMORY
+																  : ERRCODE_FDW_ERROR),
+						errmsg("could not make a session for server \"%s\"", options->server_name),
+						errdetail_internal("%s", error.message)));
+}
+
+/* The mapping that a user has on a server, its own or the public one; InvalidOid: none. */
+static Oid
+find_mapping(Oid serverid, Oid userid)
+{
+	Oid umid = GetSysCacheOid2(USERMAPPINGUSERSERVER, Anum_pg_user_mapping_oid,
+							   ObjectIdGetDatum(userid), ObjectIdGetDatum(serverid));
+
+	if (!OidIsValid(umid))
+		umid = GetSysCacheOid2(USERMAPPINGUSERSERVER, Anum_pg_user_mapping_oid,
+							   ObjectIdGetDatum(InvalidOid), ObjectIdGetDatum(serverid));
+	return umid;
+}
+
+/*
+ * In the list before its options are read, so that an invalidation that comes meanwhile finds
+ * it, and so that it is freed if what follows fails.
+ */
+static SessionEntry *
+new_entry(Oid serverid, Oid userid)
+{
+	MemoryContext context =
+		AllocSetContextCreate(TopMemoryContext, "scylla_fdw session", ALLOCSET_SMALL_SIZES);
+	SessionEntry *entry = MemoryContextAllocZero(context, sizeof(SessionEntry));
+
+	entry->context = context;
+	dlist_push_tail(&sessions, &entry->node);
+	entry->session.serverid = serverid;
+	entry->session.userid = userid;
+	entry->session.umid = find_mapping(serverid, userid);
+	entry->is_superuser = superuser_arg(userid);
+	entry->server_hash = GetSysCacheHashValue1(FOREIGNSERVEROID, ObjectIdGetDatum(serverid));
+	entry->mapping_hash =
+		GetSysCacheHashValue1(USERMAPPINGOID, ObjectIdGetDatum(entry->session.umid));
+	return entry;
+}
+
+static void
+take_descriptor(SessionEntry *entry)
+{
+	/* For the connection that the session opens at its first request. */
+	entry->has_descriptor = AcquireExternalFD();
+	if (!entry->has_descriptor)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("too few file descriptors are left for a connection to server \"%s\"",
+						entry->session.server_name),
+				 errhint("Raise max_files_per_process, or close sessions with "
+						 "scylla_disconnect().")));
+}
+
+static SessionEntry *
+make_session(Oid serverid, Oid userid)
+{
+	SessionEntry *entry = new_entry(serverid, userid);
+	ScyllaOptions *options = scylla_options_of_server(serverid, userid);
+	ContactList contacts;
+
+	check_mapping(options, userid);
+	resolve_contacts(&contacts, options);
+
+	entry->session.server_name = MemoryContextStrdup(entry->context, options->server_name);
+	entry->must_ask_password = !entry->is_superuser && options->is_password_required;
+	if (contacts.unresolved.len > 0)
+		entry->unresolved = MemoryContextStrdup(entry->context, contacts.unresolved.data);
+	take_descriptor(entry);
+	open_cql_session(entry, options, &contacts);
+	entry->session.schema_generation = ++last_generation;
+	entry->is_whole = true;
+	return entry;
+}
+
+/* ---- the cache ---- */
+
+static SessionEntry *
+find_session(Oid serverid, Oid userid)
+{
+	Oid umid = find_mapping(serverid, userid);
+	bool is_superuser = superuser_arg(userid);
+	dlist_iter iter;
+
+	dlist_foreach (iter, &sessions)
+	{
+		SessionEntry *entry = dlist_container(SessionEntry, node, iter.cur);
+
+		if (entry->is_whole && !entry->session.is_stale && entry->session.serverid == serverid &&
+			entry->session.umid == umid && entry->is_superuser == is_superuser &&
+			(OidIsValid(umid) || entry->session.userid == userid))
+			return entry;
+	}
+	return NULL;
+}
+
+ScyllaSession *
+scylla_session_get(Oid serverid, Oid userid)
+{
+	SessionEntry *entry;
+
+	register_callbacks();
+	free_stale_sessions();
+	entry = find_session(serverid, userid);
+	if (entry == NULL)
+		entry = make_session(serverid, userid);
+	entry->used_at = GetCurrentStatementStartTimestamp();
+	return &entry->session;
+}
+
+static void
+unpin(void *session)
+{
+	((ScyllaSession *) session)->pin_count--;
+}
+
+void
+scylla_session_pin(ScyllaSession *session, MemoryContext context)
+{
+	MemoryContextCallback *callback = MemoryContextAlloc(context, sizeof(*callback));
+
+	callback->func = unpin;
+	callback->arg = session;
+	MemoryContextRegisterResetCallback(context, callback);
+	session->pin_count++;
+}
+
+bool
+scylla_session_is_unchecked(const ScyllaSession *session)
+{
+	return entry_of(session)->must_ask_password;
+}
+
+void
+scylla_session_check_password(ScyllaSession *session)
+{
+	SessionEntry *entry = entry_of(session);
+
+	if (!entry->must_ask_password)
+		return;
+	if (!cql_session_has_password_been_asked(session->cql))
+	{
+		session->is_stale = true;
+		ereport(ERROR,
+				(errcode(ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED),
+				 errmsg("a password is required for server \"%s\"", session->server_name),
+				 errdetail("The server did not ask for the password: a user who is no superuser "
+						   "would use an access that is not its own."),
+				 errhint("Turn on authentication in the server, or let a superuser set option "
+						 "password_required of the user mapping to false.")));
+	}
+	entry->must_ask_password = false;
+}
+
+const char *
+scylla_session_unresolved(const ScyllaSession *session)
+{
+	return entry_of(session)->unresolved;
+}
+
+void
+scylla_session_expire(const ScyllaSession *session)
+{
+	entry_of(session)->session.is_stale = true;
+}
+
+bool
+scylla_session_disconnect(Oid serverid)
+{
+	bool has_closed = false;
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify (iter, &sessions)
+	{
+		SessionEntry *entry = dlist_container(SessionEntry, node, iter.cur);
+
+		if (OidIsValid(serverid) && entry->session.serverid != serverid)
+			continue;
+		has_closed |= entry->is_whole && !entry->session.is_stale;
+		entry->session.is_stale = true;
+		if (entry->session.pin_count == 0)
+			free_session(entry);
+	}
+	return has_closed;
+}
+
+void
+scylla_session_forget_schema(Oid serverid)
+{
+	dlist_iter iter;
+
+	dlist_foreach (iter, &sessions)
+	{
+		SessionEntry *entry = dlist_container(SessionEntry, node, iter.cur);
+
+		if (!OidIsValid(serverid) || entry->session.serverid == serverid)
+			entry->session.schema_generation = ++last_generation;
+	}
+	/* A cached plan of a table whose keys and types came from the cluster holds the old ones. */
+	ResetPlanCache();
+}
+
+ScyllaSession *
+scylla_session_at(int index)
+{
+	dlist_iter iter;
+
+	dlist_foreach (iter, &sessions)
+	{
+		SessionEntry *entry = dlist_container(SessionEntry, node, iter.cur);
+
+		if (entry->is_whole && index-- == 0)
+			return &entry->session;
+	}
+	return NULL;
+}

@@ -1,0 +1,181 @@
+/*
+ * The only waiter: the one loop of this backend and the one WaitEventSet that it waits with.
+ *
+ * The order of turn_until() is law: wait first, turn second, test again. Nothing may turn the
+ * loop between the test and the wait, or the wake-up is lost. Raises only outside the loop.
+ */
+#include "bridge/wait.h"
+
+#include <unistd.h>
+
+#include "compat.h"
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "storage/fd.h"
+#include "storage/ipc.h"
+
+/* This process's loop; what a forked child inherits is its parent's and is left alone. */
+static cql_loop *backend_loop = NULL;
+static WaitEventSet *backend_wait_set = NULL;
+static pid_t backend_pid = 0;
+static uint64 backend_wait_us = 0;
+
+/* A latch, the postmaster's death, the loop's descriptor. */
+#define WAIT_EVENT_COUNT 3
+
+static void
+close_loop(int code, Datum arg)
+{
+	if (backend_loop == NULL || backend_pid != getpid())
+		return;
+	cql_loop_free(backend_loop);
+	backend_loop = NULL;
+}
+
+static void
+release_descriptors(int count)
+{
+	for (int i = 0; i < count; i++)
+		ReleaseExternalFD();
+}
+
+static void
+acquire_descriptors(int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (AcquireExternalFD())
+			continue;
+		release_descriptors(i);
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("too few file descriptors are left for a connection to ScyllaDB"),
+				 errhint("Raise max_files_per_process, or the open file limit of the operating "
+						 "system.")));
+	}
+}
+
+static WaitEventSet *
+make_wait_set(cql_loop *loop)
+{
+	WaitEventSet *set = CreateWaitEventSet(SCYLLA_WAIT_SET_OWNER, WAIT_EVENT_COUNT);
+
+	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+	/* A single-user backend has no postmaster to watch. */
+	if (IsUnderPostmaster)
+		AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	AddWaitEventToSet(set, WL_SOCKET_READABLE, cql_loop_fd(loop), NULL, NULL);
+	return set;
+}
+
+static void
+make_loop(void)
+{
+	cql_error error;
+
+	acquire_descriptors(cql_loop_fd_count());
+	backend_loop = cql_loop_new(&error);
+	if (backend_loop == NULL)
+	{
+		release_descriptors(cql_loop_fd_count());
+		ereport(ERROR, (errcode(ERRCODE_SYSTEM_ERROR),
+						errmsg("could not start the event loop of scylla_fdw"),
+						errdetail_internal("%s", error.message)));
+	}
+	backend_pid = getpid();
+	backend_wait_set = NULL;
+	backend_wait_us = 0;
+	on_proc_exit(close_loop, (Datum) 0);
+}
+
+cql_loop *
+scylla_loop_get(void)
+{
+	/* Sockets of a loop that the postmaster owned would be shared by all of its children. */
+	if (IsPostmasterEnvironment && !IsUnderPostmaster)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("scylla_fdw cannot be used in the postmaster")));
+
+	if (backend_loop == NULL || backend_pid != getpid())
+		make_loop();
+	/* Apart from the loop's making, so that a failure here is made good at the next call. */
+	if (backend_wait_set == NULL)
+		backend_wait_set = make_wait_set(backend_loop);
+	return backend_loop;
+}
+
+static void
+wait_for_event(int timeout_ms)
+{
+	static uint32 wait_event = 0;
+	WaitEvent event;
+	instr_time start;
+	instr_time duration;
+
+	if (wait_event == 0)
+		wait_event = SCYLLA_WAIT_EVENT_NEW("ScyllaWaitAnswer");
+
+	INSTR_TIME_SET_CURRENT(start);
+	(void) WaitEventSetWait(backend_wait_set, timeout_ms, &event, 1, wait_event);
+	INSTR_TIME_SET_CURRENT(duration);
+	INSTR_TIME_SUBTRACT(duration, start);
+	backend_wait_us += INSTR_TIME_GET_MICROSEC(duration);
+
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* What is waited for: exactly one of the two. */
+typedef struct WaitGoal
+{
+	const cql_request *request; /* to be done */
+	const cql_session *session; /* to have room */
+} WaitGoal;
+
+static bool
+is_reached(const WaitGoal *goal)
+{
+	return goal->request != NULL ? cql_request_is_done(goal->request)
+								 : cql_session_has_room(goal->session);
+}
+
+static void
+turn_until(const WaitGoal *goal)
+{
+	cql_loop *loop = scylla_loop_get();
+
+	/* Here too, since a loop that is never idle would never come to wait. */
+	CHECK_FOR_INTERRUPTS();
+	while (!is_reached(goal))
+	{
+		int timeout_ms = cql_loop_timeout_ms(loop);
+
+		if (timeout_ms != 0)
+			wait_for_event(timeout_ms);
+		else
+			CHECK_FOR_INTERRUPTS();
+		cql_loop_turn(loop);
+	}
+}
+
+void
+scylla_wait_request(cql_request *request)
+{
+	WaitGoal goal = {.request = request};
+
+	turn_until(&goal);
+}
+
+void
+scylla_wait_room(cql_session *session)
+{
+	WaitGoal goal = {.session = session};
+
+	turn_until(&goal);
+}
+
+uint64
+scylla_wait_total_us(void)
+{
+	return backend_wait_us;
+}

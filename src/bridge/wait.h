@@ -1,0 +1,24 @@
+/*
+ * The only waiter: turns the driver's loop until something is done, lets the backend be
+ * cancelled at any time, and never raises below a frame of libuv.
+ */
+#ifndef SCYLLA_WAIT_H
+#define SCYLLA_WAIT_H
+
+#include "postgres.h"
+
+#include "cql/cql.h"
+
+/* This backend's loop, made at first use, with its descriptors accounted for. */
+extern cql_loop *scylla_loop_get(void);
+
+/* Return once the request is done. Cancel, timeout and termination leave by ereport. */
+extern void scylla_wait_request(cql_request *request);
+
+/* Return once the session takes another request. */
+extern void scylla_wait_room(cql_session *session);
+
+/* Microseconds that this backend has waited so far: callers take differences. */
+extern uint64 scylla_wait_total_us(void);
+
+#endif /* SCYLLA_WAIT_H */
