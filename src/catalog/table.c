@@ -1,0 +1,277 @@
+/*
+ * Opens a foreign table: its columns with their remote names, key roles and type pairs.
+ *
+ * One of two sources describes the columns, never a mix: the column options where they are whole,
+ * else the cluster. Strings are copied, since the schema's cache may let go of its own.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "catalog/schema.h"
+#include "catalog/table.h"
+
+static void
+read_local_columns(ScyllaTable *table)
+{
+	Relation relation = table_open(table->relid, NoLock);
+	TupleDesc descriptor = RelationGetDescr(relation);
+
+	table->local_name = pstrdup(RelationGetRelationName(relation));
+	table->column_count = descriptor->natts;
+	table->columns = palloc0(descriptor->natts * sizeof(ScyllaColumn));
+	for (int i = 0; i < descriptor->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+		ScyllaColumn *column = &table->columns[i];
+		ScyllaColumnOptions *options;
+
+		if (attribute->attisdropped)
+			continue;
+		options = scylla_options_of_column(table->relid, attribute->attnum);
+		column->attnum = attribute->attnum;
+		column->local_name = pstrdup(NameStr(attribute->attname));
+		column->name = options->column;
+		column->role = options->role;
+		column->position = options->position;
+		column->is_descending = options->is_descending;
+		column->cql_type_text = options->type;
+		column->type = attribute->atttypid;
+		column->typmod = attribute->atttypmod;
+		column->collation = attribute->attcollation;
+	}
+	table_close(relation, NoLock);
+}
+
+static int
+count_key(const ScyllaTable *table, ScyllaKeyRole role)
+{
+	int count = 0;
+
+	for (int i = 0; i < table->column_count; i++)
+		if (table->columns[i].attnum != 0 && table->columns[i].role == role)
+			count = Max(count, table->columns[i].position);
+	return count;
+}
+
+/* Columns of a key by position. Two local columns may show one remote column, no more than that. */
+static ScyllaColumn **
+collect_key(const ScyllaTable *table, ScyllaKeyRole role, int count)
+{
+	ScyllaColumn **key = palloc0(Max(count, 1) * sizeof(ScyllaColumn *));
+
+	for (int i = 0; i < table->column_count; i++)
+	{
+		ScyllaColumn *column = &table->columns[i];
+		ScyllaColumn **place;
+
+		if (column->attnum == 0 || column->role != role)
+			continue;
+		place = &key[column->position - 1];
+		if (*place != NULL && strcmp((*place)->name, column->name) != 0)
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("columns \"%s\" and \"%s\" of foreign table \"%s\" have the same place "
+						"in the key",
+						(*place)->local_name, column->local_name, table->local_name),
+				 errdetail("Both have the option key '%s'.",
+						   scylla_key_option_text(role, column->position, column->is_descending)),
+				 errhint("Correct the options, or remove them: the cluster is asked then.")));
+		if (*place == NULL)
+			*place = column;
+	}
+	return key;
+}
+
+static bool
+has_gap(ScyllaColumn **key, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (key[i] == NULL)
+			return true;
+	return false;
+}
+
+/*
+ * Whether the column options describe the whole key and every column. Where a column was dropped,
+ * or a place in the key is empty, nobody knows how long the remote key is.
+ */
+static bool
+is_described_by_options(ScyllaTable *table)
+{
+	for (int i = 0; i < table->column_count; i++)
+	{
+		const ScyllaColumn *column = &table->columns[i];
+
+		if (column->attnum == 0 || column->role == SCYLLA_KEY_UNKNOWN ||
+			column->cql_type_text == NULL)
+			return false;
+	}
+	table->partition_count = count_key(table, SCYLLA_KEY_PARTITION);
+	table->clustering_count = count_key(table, SCYLLA_KEY_CLUSTERING);
+	table->partition_key = collect_key(table, SCYLLA_KEY_PARTITION, table->partition_count);
+	table->clustering_key = collect_key(table, SCYLLA_KEY_CLUSTERING, table->clustering_count);
+	return table->partition_count > 0 && !has_gap(table->partition_key, table->partition_count) &&
+		   !has_gap(table->clustering_key, table->clustering_count);
+}
+
+static void
+raise_no_column(const ScyllaTable *table, const ScyllaColumn *column,
+				const ScyllaRemoteTable *remote)
+{
+	List *names = NIL;
+	const char *closest;
+	const char *hint;
+
+	for (int i = 0; i < remote->column_count; i++)
+		names = lappend(names, remote->columns[i].name);
+	closest = scylla_closest_name(column->name, names);
+	if (closest == NULL)
+		hint = "Name the remote column with the column's option \"column\", or drop it.";
+	else if (pg_strcasecmp(closest, column->name) == 0)
+		hint = psprintf("The remote column is named \"%s\", and case matters: set the column's "
+						"option \"column\".",
+						closest);
+	else
+		hint = psprintf("Perhaps \"%s\" is meant: set the column's option \"column\".", closest);
+	ereport(ERROR, (errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
+					errmsg("column \"%s\" does not exist in remote table %s.%s", column->name,
+						   remote->keyspace, remote->name),
+					errdetail("Column \"%s\" of foreign table \"%s\" stands for it.",
+							  column->local_name, table->local_name),
+					errhint("%s", hint)));
+}
+
+static void
+raise_no_table(const ScyllaTable *table, ScyllaSession *session)
+{
+	const char *keyspace = table->options->keyspace;
+	const char *name = table->options->table;
+	const char *closest = scylla_closest_name(name, scylla_schema_tables(session, keyspace));
+
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+			 errmsg("table %s.%s does not exist on server \"%s\"", keyspace, name,
+					session->server_name),
+			 errdetail("Foreign table \"%s\" stands for it.", table->local_name),
+			 closest != NULL
+				 ? errhint("Perhaps the table \"%s\" is meant: set the option \"table\"; case "
+						   "matters.",
+						   closest)
+				 : errhint("Name it with the options \"keyspace\" and \"table\" of the foreign "
+						   "table, exactly as the cluster spells them.")));
+}
+
+static const ScyllaRemoteColumn *
+find_remote_column(const ScyllaRemoteTable *remote, const char *name)
+{
+	for (int i = 0; i < remote->column_count; i++)
+		if (strcmp(remote->columns[i].name, name) == 0)
+			return &remote->columns[i];
+	return NULL;
+}
+
+static int
+count_remote_key(const ScyllaRemoteTable *remote, ScyllaKeyRole role)
+{
+	int count = 0;
+
+	for (int i = 0; i < remote->column_count; i++)
+		count += remote->columns[i].role == role;
+	return count;
+}
+
+static void
+describe_by_cluster(ScyllaTable *table, ScyllaSession *session)
+{
+	const ScyllaRemoteTable *remote =
+		scylla_schema_table(session, table->options->keyspace, table->options->table);
+
+	if (remote == NULL)
+		raise_no_table(table, session);
+	for (int i = 0; i < table->column_count; i++)
+	{
+		ScyllaColumn *column = &table->columns[i];
+		const ScyllaRemoteColumn *remote_column;
+
+		if (column->attnum == 0)
+			continue;
+		remote_column = find_remote_column(remote, column->name);
+		if (remote_column == NULL)
+			raise_no_column(table, column, remote);
+		column->role = remote_column->role;
+		column->position = remote_column->position;
+		column->is_descending = remote_column->is_descending;
+		column->cql_type_text = pstrdup(remote_column->type_text);
+	}
+	table->partition_count = count_remote_key(remote, SCYLLA_KEY_PARTITION);
+	table->clustering_count = count_remote_key(remote, SCYLLA_KEY_CLUSTERING);
+	table->partition_key = collect_key(table, SCYLLA_KEY_PARTITION, table->partition_count);
+	table->clustering_key = collect_key(table, SCYLLA_KEY_CLUSTERING, table->clustering_count);
+}
+
+/* The user's session if it has a connection; a size is not worth opening one. */
+static ScyllaSession *
+find_connected_session(const ScyllaTable *table)
+{
+	ScyllaSession *session;
+
+	for (int i = 0; (session = scylla_session_at(i)) != NULL; i++)
+	{
+		cql_connection_info connection;
+
+		if (session->serverid == table->options->serverid && !session->is_stale &&
+			session->umid == table->options->umid &&
+			(OidIsValid(session->umid) || session->userid == table->userid) &&
+			!scylla_session_is_unchecked(session) &&
+			cql_session_connection(session->cql, 0, &connection) && connection.is_ready)
+			return session;
+	}
+	return NULL;
+}
+
+static void
+resolve_types(ScyllaTable *table)
+{
+	cql_type_arena *arena = scylla_type_arena_new();
+
+	for (int i = 0; i < table->column_count; i++)
+	{
+		ScyllaColumn *column = &table->columns[i];
+
+		if (column->attnum == 0)
+			continue;
+		column->cql_type = cql_type_parse(arena, column->cql_type_text);
+		if (column->cql_type != NULL)
+			column->pair = scylla_type_pair_find(column->cql_type, column->type);
+	}
+}
+
+ScyllaTable *
+scylla_table_open(Oid relid, Oid userid)
+{
+	ScyllaTable *table = palloc0(sizeof(ScyllaTable));
+	ScyllaTableSizes sizes = {-1, -1};
+	ScyllaSession *session;
+
+	table->relid = relid;
+	table->userid = userid;
+	table->options = scylla_options_of_table(relid, userid);
+	read_local_columns(table);
+	if (is_described_by_options(table))
+		session = find_connected_session(table);
+	else
+	{
+		session = scylla_session_get(table->options->serverid, userid);
+		describe_by_cluster(table, session);
+	}
+	if (session != NULL)
+		sizes = scylla_schema_sizes(session, table->options->keyspace, table->options->table);
+	table->partitions = sizes.partitions;
+	table->partition_bytes = sizes.partition_bytes;
+	resolve_types(table);
+	return table;
+}

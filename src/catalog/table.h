@@ -1,0 +1,54 @@
+/*
+ * ScyllaTable: a foreign table with what is known of its remote side, for planning.
+ *
+ * Where every column carries the `key` and `type` options (IMPORT writes them) the cluster is not
+ * needed: only if a session has a connection already is it asked for the table's sizes. Else the
+ * remote schema is read, and those options do not count.
+ */
+#ifndef SCYLLA_TABLE_H
+#define SCYLLA_TABLE_H
+
+#include "access/attnum.h"
+#include "option.h"
+#include "types/typemap.h"
+
+typedef struct ScyllaColumn
+{
+	AttrNumber attnum; /* 0: a dropped local column; all else is unset then */
+	const char *local_name;
+	const char *name; /* remote, exact case, unquoted */
+	ScyllaKeyRole role;
+	int position;
+	bool is_descending;
+	const char *cql_type_text;
+	const cql_type *cql_type;   /* NULL: its text is not understood */
+	const ScyllaTypePair *pair; /* NULL: declared as a type that does not go with it; whoever
+								 * makes the column's converter gets the error HV004 */
+	Oid type;
+	int32 typmod;
+	Oid collation;
+} ScyllaColumn;
+
+/* In the caller's memory context. */
+typedef struct ScyllaTable
+{
+	Oid relid;
+	Oid userid;
+	const char *local_name;
+	ScyllaOptions *options; /* keyspace and table in it are never NULL */
+	int column_count;       /* of the local relation, dropped ones included */
+	ScyllaColumn *columns;  /* by attnum - 1 */
+	int partition_count;
+	ScyllaColumn **partition_key; /* by position; NULL where no local column stands for it */
+	int clustering_count;
+	ScyllaColumn **clustering_key; /* likewise */
+	/* Rough sizes; negative: unknown. */
+	double partitions;
+	double partition_bytes;
+} ScyllaTable;
+
+/* The caller holds a lock on the relation. Raises the errors of interface.md for a missing keyspace
+ * (HV00Q), table (HV00R) or column (HV005); a column of an unfit type costs itself only. */
+extern ScyllaTable *scylla_table_open(Oid relid, Oid userid);
+
+#endif /* SCYLLA_TABLE_H */
