@@ -1,0 +1,192 @@
+/*
+ * CQL text. Every value is a bind marker, so the text of a plan never changes with its values
+ * and is prepared once; names are the only thing that has to be quoted.
+ */
+#include "postgres.h"
+
+#include "plan/deparse.h"
+#include "plan/scan_plan.h"
+
+/*
+ * Words that are not read as a name everywhere in a SELECT: those that ScyllaDB (Cql.g) or any
+ * Cassandra since 3.11 reserves, and those that start a construct of their own in a select list.
+ * Sorted. A word too many costs two quotes, a word too few a syntax error.
+ */
+static const char *const reserved_words[] = {
+	"add",
+	"allow",
+	"alter",
+	"and",
+	"ann",
+	"apply",
+	"asc",
+	"authorize",
+	"batch",
+	"begin",
+	"between",
+	"by",
+	"cast",
+	"check",
+	"columnfamily",
+	"concurrency",
+	"constraint",
+	"count",
+	"create",
+	"default",
+	"delete",
+	"desc",
+	"describe",
+	"distinct",
+	"drop",
+	"entries",
+	"execute",
+	"false",
+	"from",
+	"full",
+	"grant",
+	"if",
+	"in",
+	"index",
+	"infinity",
+	"insert",
+	"into",
+	"is",
+	"json",
+	"keyspace",
+	"length",
+	"limit",
+	"masked",
+	"materialized",
+	"maxwritetime",
+	"mbean",
+	"mbeans",
+	"modify",
+	"mutation_fragments",
+	"nan",
+	"norecursive",
+	"not",
+	"null",
+	"of",
+	"on",
+	"or",
+	"order",
+	"primary",
+	"rename",
+	"replace",
+	"revoke",
+	"schema",
+	"scylla_clustering_bound",
+	"scylla_counter_shard_list",
+	"scylla_timeuuid_list_index",
+	"select",
+	"set",
+	"table",
+	"text_search_indexing",
+	"to",
+	"token",
+	"true",
+	"truncate",
+	"ttl",
+	"unlogged",
+	"unset",
+	"update",
+	"use",
+	"using",
+	"vector_search_indexing",
+	"view",
+	"where",
+	"with",
+	"writetime",
+};
+
+static int
+compare_word(const void *key, const void *element)
+{
+	return strcmp(key, *(const char *const *) element);
+}
+
+/* Unquoted names fold to lower case, so only lower-case ones stand for themselves. */
+static bool
+is_plain_name(const char *name)
+{
+	if (name[0] < 'a' || name[0] > 'z')
+		return false;
+	for (const char *p = name; *p != '\0'; p++)
+		if (!((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '_'))
+			return false;
+	return bsearch(name, reserved_words, lengthof(reserved_words), sizeof(reserved_words[0]),
+				   compare_word) == NULL;
+}
+
+void
+scylla_deparse_name(StringInfo out, const char *name)
+{
+	if (is_plain_name(name))
+	{
+		appendStringInfoString(out, name);
+		return;
+	}
+	appendStringInfoChar(out, '"');
+	for (const char *p = name; *p != '\0'; p++)
+	{
+		if (*p == '"')
+			appendStringInfoChar(out, '"');
+		appendStringInfoChar(out, *p);
+	}
+	appendStringInfoChar(out, '"');
+}
+
+void
+scylla_deparse_table(StringInfo out, const char *keyspace, const char *table)
+{
+	scylla_deparse_name(out, keyspace);
+	appendStringInfoChar(out, '.');
+	scylla_deparse_name(out, table);
+}
+
+static void
+append_columns(StringInfo out, const ScyllaScanPlan *plan)
+{
+	for (int i = 0; i < plan->column_count; i++)
+	{
+		if (i > 0)
+			appendStringInfoString(out, ", ");
+		scylla_deparse_name(out, plan->columns[i].name);
+	}
+}
+
+static bool
+is_skipped(uint64 skipped, int i)
+{
+	return i < 64 && (skipped & (UINT64CONST(1) << i)) != 0;
+}
+
+static void
+append_conditions(StringInfo out, const ScyllaScanPlan *plan, uint64 skipped)
+{
+	const char *glue = " WHERE ";
+
+	for (int i = 0; i < plan->condition_count; i++)
+	{
+		if (is_skipped(skipped, i))
+			continue;
+		appendStringInfoString(out, glue);
+		scylla_deparse_name(out, plan->conditions[i].name);
+		appendStringInfo(out, " %s ?", scylla_operator_text(plan->conditions[i].op));
+		glue = " AND ";
+	}
+}
+
+char *
+scylla_scan_plan_cql(const ScyllaScanPlan *plan, uint64 skipped)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, "SELECT ");
+	append_columns(&out, plan);
+	appendStringInfoString(&out, " FROM ");
+	scylla_deparse_table(&out, plan->keyspace, plan->table);
+	append_conditions(&out, plan, skipped);
+	return out.data;
+}

@@ -1,0 +1,17 @@
+/*
+ * Pieces of CQL text.
+ */
+#ifndef SCYLLA_DEPARSE_H
+#define SCYLLA_DEPARSE_H
+
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+
+/* Append a name so that CQL reads it with exact case: quoted wherever it has to be. */
+extern void scylla_deparse_name(StringInfo out, const char *name);
+
+/* Append keyspace.table. */
+extern void scylla_deparse_table(StringInfo out, const char *keyspace, const char *table);
+
+#endif /* SCYLLA_DEPARSE_H */

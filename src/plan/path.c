@@ -1,0 +1,278 @@
+/*
+ * The planner's callbacks: the size of a foreign table, its paths, and the plan of the chosen one.
+ *
+ * A path is known by the outer relations that it takes parameters from; which clauses apply then,
+ * and so which access, follows from that alone. So nothing is kept in a path, and making its
+ * plan judges the same clauses again.
+ */
+#include "postgres.h"
+
+#include "compat.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
+#include "optimizer/plancat.h"
+#include "optimizer/planmain.h"
+#include "optimizer/restrictinfo.h"
+#include "plan/cost.h"
+#include "plan/path.h"
+#include "plan/scan.h"
+#include "plan/unique_key.h"
+
+/* What the callbacks share about one relation: RelOptInfo.fdw_private. */
+typedef struct RelPlan
+{
+	ScyllaTable *table;
+	ScyllaSizes sizes;
+	List *quals; /* ScyllaQual of each of baserestrictinfo */
+} RelPlan;
+
+/* Sets of outer relations that are tried at most; beyond that, combinations are left out. */
+#define MAX_OUTER_SETS 32
+
+/* An access of a relation with certain quals, estimated. */
+typedef struct ScanEstimate
+{
+	ScyllaAccessChoice access;
+	int condition_count;
+	double rows; /* after the local filter */
+	Cost startup;
+	Cost total;
+} ScanEstimate;
+
+static List *
+judge_clauses(PlannerInfo *root, RelOptInfo *rel, const ScyllaTable *table, List *clauses)
+{
+	List *quals = NIL;
+	ListCell *cell;
+
+	foreach (cell, clauses)
+	{
+		RestrictInfo *rinfo = lfirst_node(RestrictInfo, cell);
+
+		/* a gating Result node above the scan checks those without variables */
+		if (!rinfo->pseudoconstant)
+			quals = lappend(quals, scylla_qual_new(root, rel, table, rinfo));
+	}
+	return quals;
+}
+
+static void
+estimate_scan(PlannerInfo *root, RelOptInfo *rel, List *quals, ScanEstimate *estimate)
+{
+	RelPlan *plan = rel->fdw_private;
+	ScyllaScanLoad load = {.options = plan->table->options, .target = rel->reltarget->cost};
+	ScyllaQualChoice choice;
+	List *unsent = NIL; /* they thin out what is fetched */
+	List *filter = NIL; /* and what is checked again */
+	int range_sides = 0;
+	ListCell *cell;
+
+	estimate->condition_count = 0;
+	scylla_qual_choose(plan->table, quals, &choice);
+	foreach (cell, quals)
+	{
+		ScyllaQual *qual = lfirst(cell);
+		int i = foreach_current_index(cell);
+
+		if (!choice.used[i])
+			unsent = lappend(unsent, qual->rinfo);
+		else
+			estimate->condition_count++;
+		if (choice.used[i] && qual->op != SCYLLA_OP_EQUAL)
+			range_sides++;
+		if (choice.reasons[i] != NULL)
+			filter = lappend(filter, qual->rinfo);
+	}
+
+	load.access = choice.access.access;
+	load.fetched_rows = scylla_cost_fetched(&plan->sizes, plan->table, &choice.access, range_sides);
+	load.returned_rows =
+		clamp_row_est(load.fetched_rows *
+					  clauselist_selectivity(root, unsent, (int) rel->relid, JOIN_INNER, NULL));
+	cost_qual_eval(&load.filter, filter, root);
+
+	estimate->access = choice.access;
+	estimate->rows = load.returned_rows;
+	scylla_cost_scan(&load, &estimate->startup, &estimate->total);
+}
+
+void
+scyllaGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid)
+{
+	RelPlan *plan = palloc0(sizeof(RelPlan));
+	ScanEstimate estimate;
+
+	plan->table = scylla_table_open(foreigntableid, scylla_rel_userid(root, baserel));
+	plan->quals = judge_clauses(root, baserel, plan->table, baserel->baserestrictinfo);
+	scylla_cost_sizes(plan->table, baserel->tuples, get_relation_data_width(foreigntableid, NULL),
+					  &plan->sizes);
+	baserel->fdw_private = plan;
+	scylla_unique_key_declare(baserel, plan->table);
+
+	estimate_scan(root, baserel, plan->quals, &estimate);
+	baserel->tuples = plan->sizes.rows;
+	baserel->rows = estimate.rows;
+}
+
+/*
+ * A path that takes parameters from required_outer (possibly from none). One with parameters is
+ * only worth having if they are sent: that is, if they bind the partition key, or more of a slice.
+ */
+static void
+add_scan_path(PlannerInfo *root, RelOptInfo *rel, Relids required_outer,
+			  const ScanEstimate *unparameterised)
+{
+	RelPlan *plan = rel->fdw_private;
+	ParamPathInfo *param = get_baserel_parampathinfo(root, rel, required_outer);
+	List *quals = plan->quals;
+	ScanEstimate estimate;
+
+	if (param != NULL)
+		quals = list_concat_copy(quals, judge_clauses(root, rel, plan->table, param->ppi_clauses));
+	estimate_scan(root, rel, quals, &estimate);
+	if (unparameterised != NULL && estimate.condition_count <= unparameterised->condition_count)
+		return;
+	if (param != NULL)
+	{
+		/* All paths of one parameterisation must tell the same number of rows. */
+		estimate.rows = Min(estimate.rows, rel->rows);
+		param->ppi_rows = estimate.rows;
+	}
+	add_path(rel, (Path *) scylla_foreignscan_path(root, rel, estimate.rows, estimate.startup,
+												   estimate.total, NIL, required_outer));
+}
+
+static bool
+has_outer_set(List *sets, Relids relids)
+{
+	ListCell *cell;
+
+	foreach (cell, sets)
+		if (bms_equal(lfirst(cell), relids))
+			return true;
+	return false;
+}
+
+/* Add a set and its union with each of the others: a key may take its parts from several. */
+static List *
+add_outer_set(List *sets, Relids relids)
+{
+	int old_count = list_length(sets);
+
+	if (bms_is_empty(relids) || has_outer_set(sets, relids))
+		return sets;
+	for (int i = 0; i < old_count && list_length(sets) < MAX_OUTER_SETS; i++)
+	{
+		Relids both = bms_union(list_nth(sets, i), relids);
+
+		if (!has_outer_set(sets, both))
+			sets = lappend(sets, both);
+	}
+	return has_outer_set(sets, relids) ? sets : lappend(sets, relids);
+}
+
+/* The outer relations of each clause that could be sent with their values as parameters. */
+static List *
+add_outer_sets_of(PlannerInfo *root, RelOptInfo *rel, List *clauses, List *sets)
+{
+	RelPlan *plan = rel->fdw_private;
+	ListCell *cell;
+
+	foreach (cell, clauses)
+	{
+		RestrictInfo *rinfo = lfirst_node(RestrictInfo, cell);
+		Relids outer;
+
+		if (!join_clause_is_movable_to(rinfo, rel) ||
+			scylla_qual_new(root, rel, plan->table, rinfo)->column == NULL)
+			continue;
+		outer = bms_union(rinfo->clause_relids, rel->lateral_relids);
+		outer = bms_del_member(outer, (int) rel->relid);
+		sets = add_outer_set(sets, outer);
+	}
+	return sets;
+}
+
+typedef struct MemberMatch
+{
+	const ScyllaTable *table;
+	const ScyllaColumn *column;
+} MemberMatch;
+
+static bool
+is_member_of_column(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec, EquivalenceMember *em,
+					void *arg)
+{
+	MemberMatch *match = arg;
+
+	return scylla_qual_column(rel, match->table, (Node *) em->em_expr) == match->column;
+}
+
+/* Equalities that follow from others: f.k = l.a where the query says f.k = m.b and m.b = l.a. */
+static List *
+add_outer_sets_of_column(PlannerInfo *root, RelOptInfo *rel, const ScyllaColumn *column, List *sets)
+{
+	RelPlan *plan = rel->fdw_private;
+	MemberMatch match = {plan->table, column};
+	List *clauses;
+
+	if (column == NULL)
+		return sets;
+	clauses = generate_implied_equalities_for_column(root, rel, is_member_of_column, &match,
+													 rel->lateral_referencers);
+	return add_outer_sets_of(root, rel, clauses, sets);
+}
+
+static List *
+find_outer_sets(PlannerInfo *root, RelOptInfo *rel)
+{
+	RelPlan *plan = rel->fdw_private;
+	List *sets = add_outer_sets_of(root, rel, rel->joininfo, NIL);
+
+	if (!rel->has_eclass_joins)
+		return sets;
+	for (int i = 0; i < plan->table->partition_count; i++)
+		sets = add_outer_sets_of_column(root, rel, plan->table->partition_key[i], sets);
+	for (int i = 0; i < plan->table->clustering_count; i++)
+		sets = add_outer_sets_of_column(root, rel, plan->table->clustering_key[i], sets);
+	return sets;
+}
+
+void
+scyllaGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid)
+{
+	RelPlan *plan = baserel->fdw_private;
+	ScanEstimate estimate;
+	ListCell *cell;
+
+	add_scan_path(root, baserel, baserel->lateral_relids, NULL);
+	estimate_scan(root, baserel, plan->quals, &estimate);
+	if (!scylla_enable_pushdown || estimate.access.is_unique)
+		return;
+	foreach (cell, find_outer_sets(root, baserel))
+		if (!bms_equal(lfirst(cell), baserel->lateral_relids))
+			add_scan_path(root, baserel, lfirst(cell), &estimate);
+}
+
+ForeignScan *
+scyllaGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
+					 ForeignPath *best_path, List *tlist, List *scan_clauses, Plan *outer_plan)
+{
+	RelPlan *plan = baserel->fdw_private;
+	List *quals = judge_clauses(root, baserel, plan->table, scan_clauses);
+	Bitmapset *attributes = NULL;
+	ScyllaScanParts parts;
+
+	scylla_scan_split(plan->table, quals, &parts);
+
+	/* The target list may name every column for convenience; reltarget has those in use. */
+	pull_varattnos((Node *) baserel->reltarget->exprs, baserel->relid, &attributes);
+	pull_varattnos((Node *) parts.filter, baserel->relid, &attributes);
+	scylla_scan_fetch(plan->table, attributes, &parts);
+
+	return make_foreignscan(tlist, parts.filter, baserel->relid, parts.binds,
+							scylla_scan_plan_encode(&parts.plan), NIL, parts.recheck, outer_plan);
+}

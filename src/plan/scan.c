@@ -1,0 +1,216 @@
+/*
+ * Makes the contract of a scan: which conditions the statement carries, in which order, and
+ * which columns it returns.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "catalog/heap.h"
+#include "nodes/value.h"
+#include "plan/scan.h"
+#include "utils/lsyscache.h"
+
+/* Conditions in the order of the key, = before >, > before <: one text for one shape. */
+static int
+compare_sent(const ListCell *a, const ListCell *b)
+{
+	static const int sides[] = {
+		[SCYLLA_OP_EQUAL] = 0,   [SCYLLA_OP_LESS] = 2,          [SCYLLA_OP_LESS_EQUAL] = 2,
+		[SCYLLA_OP_GREATER] = 1, [SCYLLA_OP_GREATER_EQUAL] = 1,
+	};
+	const ScyllaQual *left = lfirst(a);
+	const ScyllaQual *right = lfirst(b);
+
+	if (left->column->role != right->column->role)
+		return left->column->role == SCYLLA_KEY_PARTITION ? -1 : 1;
+	if (left->column->position != right->column->position)
+		return left->column->position - right->column->position;
+	return sides[left->op] - sides[right->op];
+}
+
+static void
+send_condition(const ScyllaQual *qual, ScyllaScanParts *parts)
+{
+	ScyllaScanCondition *condition = &parts->plan.conditions[parts->plan.condition_count++];
+
+	condition->attnum = qual->column->attnum;
+	condition->name = pstrdup(qual->column->name);
+	condition->type_text = pstrdup(qual->column->cql_type_text);
+	condition->op = qual->op;
+	condition->bind = list_length(parts->binds);
+	parts->binds = lappend(parts->binds, qual->value);
+}
+
+void
+scylla_scan_split(const ScyllaTable *table, List *quals, ScyllaScanParts *parts)
+{
+	ScyllaQualChoice choice;
+	List *sent = NIL;
+	ListCell *cell;
+
+	memset(parts, 0, sizeof(*parts));
+	scylla_qual_choose(table, quals, &choice);
+	foreach (cell, quals)
+	{
+		ScyllaQual *qual = lfirst(cell);
+		const char *reason = choice.reasons[foreach_current_index(cell)];
+
+		if (choice.used[foreach_current_index(cell)])
+			sent = lappend(sent, qual);
+		if (reason == NULL)
+			parts->recheck = lappend(parts->recheck, qual->rinfo->clause);
+		else
+		{
+			parts->filter = lappend(parts->filter, qual->rinfo->clause);
+			parts->plan.local_reasons =
+				lappend(parts->plan.local_reasons, makeString(pstrdup(reason)));
+		}
+	}
+
+	list_sort(sent, compare_sent);
+	parts->plan.conditions = palloc0(Max(list_length(sent), 1) * sizeof(ScyllaScanCondition));
+	foreach (cell, sent)
+		send_condition(lfirst(cell), parts);
+
+	parts->plan.keyspace = pstrdup(table->options->keyspace);
+	parts->plan.table = pstrdup(table->options->table);
+	parts->plan.access = choice.access.access;
+	parts->plan.is_unique = choice.access.is_unique;
+}
+
+static void
+refuse_system_columns(const ScyllaTable *table, const Bitmapset *attributes)
+{
+	for (int attnum = FirstLowInvalidHeapAttributeNumber + 1; attnum < 0; attnum++)
+		if (attnum != TableOidAttributeNumber &&
+			bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, attributes))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("foreign table \"%s\" has no system column %s", table->local_name,
+							NameStr(SystemAttributeDefinition(attnum)->attname)),
+					 errhint("Rows are told apart by the primary key; of the system columns only "
+							 "tableoid exists.")));
+}
+
+static bool
+is_range_column(const ScyllaColumn *column, const ScyllaScanPlan *plan)
+{
+	for (int i = 0; i < plan->condition_count; i++)
+		if (plan->conditions[i].attnum == column->attnum &&
+			plan->conditions[i].op != SCYLLA_OP_EQUAL)
+			return true;
+	return false;
+}
+
+static bool
+is_needed(const ScyllaColumn *column, const Bitmapset *attributes, const ScyllaScanPlan *plan)
+{
+	return is_range_column(column, plan) ||
+		   bms_is_member(column->attnum - FirstLowInvalidHeapAttributeNumber, attributes) ||
+		   bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attributes);
+}
+
+static void
+fetch_column(const ScyllaColumn *column, AttrNumber attnum, ScyllaScanPlan *plan)
+{
+	ScyllaFetchColumn *fetch = &plan->columns[plan->column_count++];
+
+	fetch->attnum = attnum;
+	fetch->name = pstrdup(column->name);
+	fetch->type_text = pstrdup(column->cql_type_text);
+	fetch->is_key = column->role == SCYLLA_KEY_PARTITION || column->role == SCYLLA_KEY_CLUSTERING;
+}
+
+/* Columns of variable length are taken for wider than any fixed one. */
+static int
+width_of(const ScyllaColumn *column)
+{
+	int16 len = get_typlen(getBaseType(column->type));
+
+	return len > 0 ? len : 1000;
+}
+
+static const ScyllaColumn *
+narrower(const ScyllaColumn *best, const ScyllaColumn *column)
+{
+	if (column == NULL || (best != NULL && width_of(best) <= width_of(column)))
+		return best;
+	return column;
+}
+
+/*
+ * The cheapest column that stands for a row: of the key, or, where none is declared, any. All give
+ * the same rows: a partition with static columns alone is one row whichever column is asked for
+ * (ScyllaDB; seen with Cassandra 5.0, where NULL clustering columns come with it).
+ */
+static const ScyllaColumn *
+narrowest_for_count(const ScyllaTable *table)
+{
+	const ScyllaColumn *best = NULL;
+
+	for (int i = 0; i < table->partition_count; i++)
+		best = narrower(best, table->partition_key[i]);
+	for (int i = 0; i < table->clustering_count; i++)
+		best = narrower(best, table->clustering_key[i]);
+	for (int i = 0; i < table->column_count && best == NULL; i++)
+		if (table->columns[i].attnum != 0)
+			best = &table->columns[i];
+	if (best == NULL)
+		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_COLUMN_NUMBER),
+						errmsg("foreign table \"%s\" has no columns", table->local_name),
+						errhint("Declare at least a partition key column.")));
+	return best;
+}
+
+/* A clustering column that a condition binds, or NULL. */
+static const ScyllaColumn *
+restricted_clustering(const ScyllaTable *table, const ScyllaScanPlan *plan)
+{
+	const ScyllaColumn *best = NULL;
+
+	for (int i = 0; i < plan->condition_count; i++)
+	{
+		const ScyllaColumn *column = &table->columns[plan->conditions[i].attnum - 1];
+
+		if (column->role == SCYLLA_KEY_CLUSTERING)
+			best = narrower(best, column);
+	}
+	return best;
+}
+
+/* Cassandra refuses to restrict clustering columns where static ones alone are selected. */
+static bool
+fetches_static_alone(const ScyllaTable *table, const ScyllaScanPlan *plan)
+{
+	bool has_static = false;
+
+	for (int i = 0; i < plan->column_count; i++)
+	{
+		const ScyllaColumn *column = &table->columns[plan->columns[i].attnum - 1];
+
+		if (column->role == SCYLLA_KEY_STATIC)
+			has_static = true;
+		else if (column->role != SCYLLA_KEY_PARTITION)
+			return false;
+	}
+	return has_static;
+}
+
+void
+scylla_scan_fetch(const ScyllaTable *table, const Bitmapset *attributes, ScyllaScanParts *parts)
+{
+	ScyllaScanPlan *plan = &parts->plan;
+	const ScyllaColumn *clustering = restricted_clustering(table, plan);
+
+	refuse_system_columns(table, attributes);
+	/* each column at most once, and one more to stand for the row */
+	plan->columns = palloc0((table->column_count + 1) * sizeof(ScyllaFetchColumn));
+	for (int i = 0; i < table->column_count; i++)
+		if (table->columns[i].attnum != 0 && is_needed(&table->columns[i], attributes, plan))
+			fetch_column(&table->columns[i], table->columns[i].attnum, plan);
+
+	if (plan->column_count == 0)
+		fetch_column(narrowest_for_count(table), 0, plan);
+	else if (clustering != NULL && fetches_static_alone(table, plan))
+		fetch_column(clustering, 0, plan);
+}

@@ -1,0 +1,86 @@
+/*
+ * Packs the contract between planner and executor into a list of nodes, which PostgreSQL can
+ * copy, cache and send to workers, and unpacks it. Nobody else knows the layout:
+ *
+ *   ((keyspace table) (access is_unique) (column ...) (condition ...) (local reason ...))
+ */
+#include "postgres.h"
+
+#include "nodes/value.h"
+#include "plan/scan_plan.h"
+
+static List *
+encode_column(const ScyllaFetchColumn *column)
+{
+	return list_make4(makeInteger(column->attnum), makeString(column->name),
+					  makeString(column->type_text), makeInteger(column->is_key));
+}
+
+static void
+decode_column(List *packed, ScyllaFetchColumn *column)
+{
+	column->attnum = (AttrNumber) intVal(linitial(packed));
+	column->name = strVal(lsecond(packed));
+	column->type_text = strVal(lthird(packed));
+	column->is_key = intVal(lfourth(packed)) != 0;
+}
+
+static List *
+encode_condition(const ScyllaScanCondition *condition)
+{
+	return list_make5(makeInteger(condition->attnum), makeString(condition->name),
+					  makeString(condition->type_text), makeInteger(condition->op),
+					  makeInteger(condition->bind));
+}
+
+static void
+decode_condition(List *packed, ScyllaScanCondition *condition)
+{
+	condition->attnum = (AttrNumber) intVal(linitial(packed));
+	condition->name = strVal(lsecond(packed));
+	condition->type_text = strVal(lthird(packed));
+	condition->op = (ScyllaOperator) intVal(lfourth(packed));
+	condition->bind = intVal(list_nth(packed, 4));
+}
+
+List *
+scylla_scan_plan_encode(const ScyllaScanPlan *plan)
+{
+	List *columns = NIL;
+	List *conditions = NIL;
+
+	for (int i = 0; i < plan->column_count; i++)
+		columns = lappend(columns, encode_column(&plan->columns[i]));
+	for (int i = 0; i < plan->condition_count; i++)
+		conditions = lappend(conditions, encode_condition(&plan->conditions[i]));
+	return list_make5(list_make2(makeString(plan->keyspace), makeString(plan->table)),
+					  list_make2(makeInteger(plan->access), makeInteger(plan->is_unique)), columns,
+					  conditions, plan->local_reasons);
+}
+
+ScyllaScanPlan *
+scylla_scan_plan_decode(List *packed)
+{
+	ScyllaScanPlan *plan = palloc0(sizeof(ScyllaScanPlan));
+	List *names = linitial(packed);
+	List *flags = lsecond(packed);
+	List *columns = lthird(packed);
+	List *conditions = lfourth(packed);
+	ListCell *cell;
+
+	plan->keyspace = strVal(linitial(names));
+	plan->table = strVal(lsecond(names));
+	plan->access = (ScyllaAccess) intVal(linitial(flags));
+	plan->is_unique = intVal(lsecond(flags)) != 0;
+
+	plan->columns = palloc0(list_length(columns) * sizeof(ScyllaFetchColumn));
+	foreach (cell, columns)
+		decode_column(lfirst(cell), &plan->columns[plan->column_count++]);
+
+	plan->conditions = palloc0(list_length(conditions) * sizeof(ScyllaScanCondition));
+	foreach (cell, conditions)
+		decode_condition(lfirst(cell), &plan->conditions[plan->condition_count++]);
+
+	plan->local_reasons = list_nth(packed, 4);
+	return plan;
+}
