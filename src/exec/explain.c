@@ -1,0 +1,143 @@
+/*
+ * EXPLAIN of scans. Prints the contract that runs, and what running it cost; asks the server for
+ * nothing.
+ */
+#include "postgres.h"
+
+#include "exec/explain.h"
+
+#include "compat.h"
+#include "exec/scan.h"
+#include "nodes/value.h"
+#include "utils/ruleutils.h"
+
+static List *
+make_deparse_context(ForeignScanState *node, ExplainState *es)
+{
+	/* The ancestors are not told here, so parameters of an outer plan show as $n. */
+	return set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan, NIL);
+}
+
+static void
+explain_binds(ForeignScanState *node, const ScyllaScanPlan *plan, ExplainState *es)
+{
+	ForeignScan *fsplan = castNode(ForeignScan, node->ss.ps.plan);
+	List *context = make_deparse_context(node, es);
+	List *binds = NIL;
+
+	for (int i = 0; i < plan->condition_count; i++)
+	{
+		Node *expr = list_nth(fsplan->fdw_exprs, plan->conditions[i].bind);
+
+		binds = lappend(binds, deparse_expression(expr, context, true, false));
+	}
+	if (binds != NIL)
+		ExplainPropertyList("Bind", binds, es);
+}
+
+static void
+explain_local_clause(const char *clause, const char *reason, ExplainState *es)
+{
+	if (es->format == EXPLAIN_FORMAT_TEXT)
+	{
+		ExplainPropertyText("Local", psprintf("%s (%s)", clause, reason), es);
+		return;
+	}
+	ExplainOpenGroup("Local", NULL, true, es);
+	ExplainPropertyText("Clause", clause, es);
+	ExplainPropertyText("Reason", reason, es);
+	ExplainCloseGroup("Local", NULL, true, es);
+}
+
+static void
+explain_local(ForeignScanState *node, const ScyllaScanPlan *plan, ExplainState *es)
+{
+	List *context = make_deparse_context(node, es);
+	ListCell *clause;
+	ListCell *reason;
+
+	if (plan->local_reasons == NIL)
+		return;
+	if (es->format != EXPLAIN_FORMAT_TEXT)
+		ExplainOpenGroup("Local", "Local", false, es);
+	forboth (clause, node->ss.ps.plan->qual, reason, plan->local_reasons)
+	{
+		char *text = deparse_expression(lfirst(clause), context, true, false);
+
+		explain_local_clause(text, strVal(lfirst(reason)), es);
+	}
+	if (es->format != EXPLAIN_FORMAT_TEXT)
+		ExplainCloseGroup("Local", "Local", false, es);
+}
+
+static void
+explain_plan(ForeignScanState *node, const ScyllaScanPlan *plan, ExplainState *es)
+{
+	/* Where no row can match nothing is sent. */
+	if (plan->access != SCYLLA_ACCESS_NONE)
+		ExplainPropertyText("Remote CQL", scylla_scan_plan_cql(plan, 0), es);
+	ExplainPropertyText("Access", scylla_access_name(plan->access), es);
+	if (plan->access != SCYLLA_ACCESS_NONE)
+		explain_binds(node, plan, es);
+	explain_local(node, plan, es);
+}
+
+/* Nodes of different variants are not told apart: the greatest number is what was used at once. */
+static int
+sum_counters(const ScyllaScanState *scan, ScyllaCounters *sum)
+{
+	int nodes = 0;
+	ListCell *cell;
+
+	memset(sum, 0, sizeof(*sum));
+	foreach (cell, scan->variants)
+	{
+		const ScyllaScanVariant *variant = lfirst(cell);
+		const ScyllaCounters *counters = scylla_cursor_counters(variant->cursor);
+
+		sum->requests += counters->requests;
+		sum->retries += counters->retries;
+		sum->pages += counters->pages;
+		sum->rows += counters->rows;
+		sum->bytes += counters->bytes;
+		sum->wait_us += counters->wait_us;
+		nodes = Max(nodes, scylla_cursor_node_count(variant->cursor));
+	}
+	return nodes;
+}
+
+static void
+explain_run(const ScyllaScanState *scan, ExplainState *es)
+{
+	ScyllaCounters sum;
+	int nodes = sum_counters(scan, &sum);
+	ListCell *cell;
+
+	ExplainPropertyUInteger("Requests", NULL, sum.requests, es);
+	ExplainPropertyUInteger("Pages", NULL, sum.pages, es);
+	ExplainPropertyUInteger("Rows Received", NULL, sum.rows, es);
+	ExplainPropertyUInteger("Bytes Received", NULL, sum.bytes, es);
+	ExplainPropertyUInteger("Retries", NULL, sum.retries, es);
+	ExplainPropertyInteger("Nodes", NULL, nodes, es);
+	if (es->timing)
+		ExplainPropertyFloat("Wait Time", "ms", sum.wait_us / 1000.0, 3, es);
+	foreach (cell, scan->variants)
+	{
+		const ScyllaScanVariant *variant = lfirst(cell);
+		const char *id = scylla_cursor_tracing_id(variant->cursor);
+
+		if (id != NULL)
+			ExplainPropertyText("Tracing Id", id, es);
+	}
+}
+
+void
+scyllaExplainForeignScan(ForeignScanState *node, ExplainState *es)
+{
+	const ScyllaScanState *scan = node->fdw_state;
+
+	if (es->verbose)
+		explain_plan(node, scan->plan, es);
+	if (es->analyze && scan->context != NULL)
+		explain_run(scan, es);
+}

@@ -1,0 +1,380 @@
+/*
+ * Running a scan: prepare at the first row asked for, bind, read pages, give rows.
+ *
+ * Contexts: what lasts is in the query's context, what a row needs in the node's per-tuple
+ * memory, in which the executor calls; a page is one block of the driver's, owned by the cursor.
+ * Whatever leaves by an error is cleaned up by the cursor's reset callback.
+ */
+#include "postgres.h"
+
+#include "exec/scan.h"
+
+#include "compat.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "optimizer/clauses.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+static Oid
+find_user(const ForeignScan *fsplan, EState *estate)
+{
+	Oid userid = scylla_scan_user(fsplan, estate);
+
+	return OidIsValid(userid) ? userid : GetUserId();
+}
+
+void
+scyllaBeginForeignScan(ForeignScanState *node, int eflags)
+{
+	ForeignScan *fsplan = castNode(ForeignScan, node->ss.ps.plan);
+	ScyllaScanState *scan = palloc0(sizeof(ScyllaScanState));
+	EState *estate = node->ss.ps.state;
+
+	node->fdw_state = scan;
+	scan->plan = scylla_scan_plan_decode(fsplan->fdw_private);
+	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+		return;
+
+	scan->context = estate->es_query_cxt;
+	scan->relation = node->ss.ss_currentRelation;
+	scan->userid = find_user(fsplan, estate);
+	scan->remote_table = psprintf("%s.%s", scan->plan->keyspace, scan->plan->table);
+	scan->is_traced = scylla_trace && node->ss.ps.instrument != NULL;
+	scan->params = scylla_params_new(&node->ss.ps, scan->plan, fsplan->fdw_exprs,
+									 RelationGetRelationName(scan->relation));
+	scan->bind_params = pull_paramids((Expr *) fsplan->fdw_exprs);
+	scan->phase = SCYLLA_SCAN_NEW;
+}
+
+/* ---- does the server still mean what the plan believes? ---- */
+
+static bool
+is_type(const cql_type *actual, const char *expected)
+{
+	const char *name = cql_type_id_name(actual->id);
+	cql_type_arena *arena;
+	const cql_type *type;
+	bool is_equal;
+
+	if (name != NULL && strcmp(name, expected) == 0)
+		return true;
+	arena = cql_type_arena_new();
+	if (arena == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	type = cql_type_parse(arena, expected);
+	is_equal = type != NULL && cql_type_equal(actual, type);
+	cql_type_arena_free(arena);
+	return is_equal;
+}
+
+/* Where the server differs from the plan. */
+typedef struct Drift
+{
+	const char *column; /* NULL: the number of columns or bind variables differs */
+	const cql_type *actual;
+	const char *expected;
+} Drift;
+
+static bool
+has_column_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant,
+				 const cql_result *page, Drift *drift)
+{
+	const cql_statement *statement = scylla_statement_get(variant->statement);
+	int count =
+		page != NULL ? cql_result_column_count(page) : cql_statement_column_count(statement);
+
+	if (count != variant->column_count)
+		return true;
+	for (int i = 0; i < scan->plan->column_count; i++)
+	{
+		const ScyllaFetchColumn *fetch = &scan->plan->columns[i];
+		const cql_column *column =
+			page != NULL ? cql_result_column(page, i) : cql_statement_column(statement, i);
+
+		*drift = (Drift) {fetch->name, column->type, fetch->type_text};
+		if (!is_type(column->type, fetch->type_text))
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_bind_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant, Drift *drift)
+{
+	const cql_statement *statement = scylla_statement_get(variant->statement);
+	int count = cql_statement_bind_count(statement);
+	int bind = 0;
+
+	for (int i = 0; i < scan->plan->condition_count; i++)
+	{
+		const ScyllaScanCondition *condition = &scan->plan->conditions[i];
+		const cql_type *type;
+
+		if (variant->skipped & (UINT64CONST(1) << i))
+			continue;
+		if (bind == count)
+			break;
+		type = cql_statement_bind(statement, bind++)->type;
+		*drift = (Drift) {condition->name, type, condition->type_text};
+		if (!is_type(type, condition->type_text))
+			return true;
+	}
+	*drift = (Drift) {0};
+	return bind != count;
+}
+
+static void
+raise_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant, const Drift *drift)
+{
+	char actual[256];
+
+	scylla_statement_forget(scan->session, variant->statement);
+	scylla_session_forget_schema(scan->session->serverid);
+	if (drift->column != NULL)
+		cql_type_print(drift->actual, false, actual, sizeof(actual));
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INCONSISTENT_DESCRIPTOR_INFORMATION),
+			 drift->column != NULL
+				 ? errmsg("column \"%s\" of remote table %s has type %s, not %s", drift->column,
+						  scan->remote_table, actual, drift->expected)
+				 : errmsg("remote table %s has other columns than expected", scan->remote_table),
+			 errdetail("The remote table is not what foreign table \"%s\" was made for.",
+					   RelationGetRelationName(scan->relation)),
+			 errhint("Run IMPORT FOREIGN SCHEMA again, or, where the foreign table was written by "
+					 "hand, correct it or repeat the statement.")));
+}
+
+static bool
+has_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant, Drift *drift)
+{
+	*drift = (Drift) {0};
+	return has_column_drift(scan, variant, NULL, drift) || has_bind_drift(scan, variant, drift);
+}
+
+static void
+check_page(const ScyllaScanState *scan, const ScyllaScanVariant *variant, const cql_result *page)
+{
+	Drift drift = {0};
+
+	if (!cql_result_has_columns_of(page, scylla_statement_get(variant->statement)) &&
+		has_column_drift(scan, variant, page, &drift))
+		raise_drift(scan, variant, &drift);
+}
+
+/* ---- variants ---- */
+
+/* The plan, with the columns of skipped conditions fetched too. */
+static ScyllaScanPlan
+extend_plan(const ScyllaScanPlan *plan, uint64 skipped)
+{
+	ScyllaScanPlan extended = *plan;
+
+	extended.columns =
+		palloc((plan->column_count + plan->condition_count) * sizeof(ScyllaFetchColumn));
+	memcpy(extended.columns, plan->columns, plan->column_count * sizeof(ScyllaFetchColumn));
+	for (int i = 0; i < plan->condition_count; i++)
+	{
+		const ScyllaScanCondition *condition = &plan->conditions[i];
+
+		if (skipped & (UINT64CONST(1) << i))
+			extended.columns[extended.column_count++] =
+				(ScyllaFetchColumn) {.name = condition->name, .type_text = condition->type_text};
+	}
+	return extended;
+}
+
+static void
+open_cursor(const ScyllaScanState *scan, ScyllaScanVariant *variant)
+{
+	ScyllaCursorSpec spec = {
+		.session = scan->session,
+		.statement = scylla_statement_get(variant->statement),
+		.consistency = scan->options->read_consistency,
+		.page_rows = scan->options->fetch_size,
+		.is_idempotent = true,
+		.is_traced = scan->is_traced,
+		.is_prefetching = !scan->plan->is_unique,
+		.about = {.relation = scan->remote_table},
+	};
+
+	variant->cursor = scylla_cursor_new(&spec);
+}
+
+/* A statement that was prepared before the remote table changed is prepared again. */
+static void
+prepare_variant(const ScyllaScanState *scan, ScyllaScanVariant *variant, const char *cql)
+{
+	ScyllaReportContext about = {.relation = scan->remote_table};
+	Drift drift;
+
+	variant->statement = scylla_prepare(scan->session, cql, &about);
+	if (!has_drift(scan, variant, &drift))
+		return;
+	scylla_statement_forget(scan->session, variant->statement);
+	scylla_statement_release(variant->statement);
+	variant->statement = scylla_prepare(scan->session, cql, &about);
+	if (has_drift(scan, variant, &drift))
+		raise_drift(scan, variant, &drift);
+}
+
+static ScyllaScanVariant *
+make_variant(ScyllaScanState *scan, uint64 skipped)
+{
+	ScyllaScanVariant *variant = palloc0(sizeof(ScyllaScanVariant));
+	ScyllaScanPlan plan = extend_plan(scan->plan, skipped);
+
+	variant->skipped = skipped;
+	variant->column_count = plan.column_count;
+	variant->cells = palloc0(plan.column_count * sizeof(cql_cell));
+	prepare_variant(scan, variant, scylla_scan_plan_cql(&plan, skipped));
+	open_cursor(scan, variant);
+	scan->variants = lappend(scan->variants, variant);
+	return variant;
+}
+
+static ScyllaScanVariant *
+get_variant(ScyllaScanState *scan, uint64 skipped)
+{
+	MemoryContext old;
+	ScyllaScanVariant *variant;
+	ListCell *cell;
+
+	foreach (cell, scan->variants)
+	{
+		variant = lfirst(cell);
+		if (variant->skipped == skipped)
+			return variant;
+	}
+	old = MemoryContextSwitchTo(scan->context);
+	variant = make_variant(scan, skipped);
+	MemoryContextSwitchTo(old);
+	return variant;
+}
+
+/* ---- rows ---- */
+
+/* What needs the server, once: at the first row that somebody asks for. */
+static void
+connect_scan(ScyllaScanState *scan)
+{
+	MemoryContext old;
+	cql_statement *statement;
+
+	if (scan->reader != NULL)
+		return;
+	old = MemoryContextSwitchTo(scan->context);
+	if (scan->session == NULL)
+	{
+		scan->options = scylla_options_of_table(RelationGetRelid(scan->relation), InvalidOid);
+		scan->session = scylla_session_get(scan->options->serverid, scan->userid);
+		scylla_session_pin(scan->session, scan->context);
+	}
+	statement = scylla_statement_get(get_variant(scan, 0)->statement);
+	scylla_params_resolve(scan->params, statement);
+	scan->reader =
+		scylla_tuple_reader_new(scan->relation, scan->plan, statement,
+								scan->options->excess_precision == SCYLLA_EXCESS_TRUNCATE);
+	MemoryContextSwitchTo(old);
+}
+
+static ScyllaScanPhase
+start_scan(ForeignScanState *node)
+{
+	ScyllaScanState *scan = node->fdw_state;
+	const ScyllaEncodedParams *encoded;
+
+	scan->variant = NULL;
+	scan->page = NULL;
+	if (scan->plan->access == SCYLLA_ACCESS_NONE ||
+		!scylla_params_evaluate(scan->params, node->ss.ps.ps_ExprContext))
+		return SCYLLA_SCAN_DONE;
+	connect_scan(scan);
+	if (!scylla_params_encode(scan->params, &encoded))
+		return SCYLLA_SCAN_DONE;
+	scan->variant = get_variant(scan, encoded->skipped);
+	scylla_cursor_start(scan->variant->cursor, encoded->values.data, encoded->values.len,
+						encoded->value_count);
+	return SCYLLA_SCAN_RUNNING;
+}
+
+/* Rows of a partition that has static columns only: NULL in the key fulfils no condition. */
+static bool
+has_null_key(const ScyllaScanState *scan)
+{
+	for (int i = scan->plan->column_count; i < scan->variant->column_count; i++)
+		if (cql_cell_is_null(scan->variant->cells[i]))
+			return true;
+	return false;
+}
+
+static bool
+fetch_row(ScyllaScanState *scan)
+{
+	ScyllaScanVariant *variant = scan->variant;
+
+	for (;;)
+	{
+		while (scan->page != NULL && cql_result_next_row(scan->page, variant->cells))
+			if (!has_null_key(scan))
+				return true;
+		scan->page = NULL;
+		scan->page = scylla_cursor_next_page(variant->cursor);
+		if (scan->page == NULL)
+			return false;
+		check_page(scan, variant, scan->page);
+	}
+}
+
+TupleTableSlot *
+scyllaIterateForeignScan(ForeignScanState *node)
+{
+	ScyllaScanState *scan = node->fdw_state;
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+
+	ExecClearTuple(slot);
+	if (scan->phase == SCYLLA_SCAN_NEW)
+		scan->phase = start_scan(node);
+	if (scan->phase != SCYLLA_SCAN_RUNNING)
+		return slot;
+	if (fetch_row(scan))
+		scylla_tuple_store(scan->reader, scan->variant->cells, slot);
+	else
+		scan->phase = SCYLLA_SCAN_DONE;
+	return slot;
+}
+
+/* A result that is a single page is read again; else it is asked for again. */
+void
+scyllaReScanForeignScan(ForeignScanState *node)
+{
+	ScyllaScanState *scan = node->fdw_state;
+	bool has_new_values = bms_overlap(node->ss.ps.chgParam, scan->bind_params);
+
+	if (scan->phase == SCYLLA_SCAN_NEW)
+		return;
+	scan->page = NULL;
+	if (!has_new_values && scan->variant == NULL)
+		return; /* no row can match, still */
+	if (!has_new_values && scylla_cursor_rewind(scan->variant->cursor))
+	{
+		scan->phase = SCYLLA_SCAN_RUNNING;
+		return;
+	}
+	if (scan->variant != NULL)
+		scylla_cursor_end(scan->variant->cursor);
+	scan->phase = SCYLLA_SCAN_NEW;
+}
+
+void
+scyllaEndForeignScan(ForeignScanState *node)
+{
+	ScyllaScanState *scan = node->fdw_state;
+	ListCell *cell;
+
+	/* EXPLAIN alone, or an error before Begin was through. */
+	if (scan == NULL || scan->context == NULL)
+		return;
+	foreach (cell, scan->variants)
+		scylla_cursor_end(((ScyllaScanVariant *) lfirst(cell))->cursor);
+}

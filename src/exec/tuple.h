@@ -1,0 +1,30 @@
+/*
+ * Rows of pages into slots, by converters that are resolved once.
+ */
+#ifndef SCYLLA_TUPLE_H
+#define SCYLLA_TUPLE_H
+
+#include "postgres.h"
+
+#include "executor/tuptable.h"
+#include "utils/rel.h"
+
+#include "bridge/session.h"
+#include "plan/scan_plan.h"
+
+typedef struct ScyllaTupleReader ScyllaTupleReader;
+
+/* In CurrentMemoryContext. Columns of the statement are those of the plan, in their order; the
+ * statement must outlive the reader. Raises HV004 for a pair of types that do not convert. */
+extern ScyllaTupleReader *scylla_tuple_reader_new(Relation relation, const ScyllaScanPlan *plan,
+												  const cql_statement *statement,
+												  bool is_excess_truncated);
+
+/*
+ * Store a row in an empty slot as a virtual tuple. Values are made in CurrentMemoryContext;
+ * columns that were not fetched are NULL. An error names the row's key as far as it is known.
+ */
+extern void scylla_tuple_store(ScyllaTupleReader *reader, const cql_cell *cells,
+							   TupleTableSlot *slot);
+
+#endif /* SCYLLA_TUPLE_H */
