@@ -1,0 +1,100 @@
+/* sql/scylla_fdw--1.0.sql */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION scylla_fdw" to load this file. \quit
+
+CREATE FUNCTION scylla_fdw_handler()
+RETURNS fdw_handler
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT;
+
+CREATE FUNCTION scylla_fdw_validator(text[], oid)
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT;
+
+CREATE FOREIGN DATA WRAPPER scylla_fdw
+	HANDLER scylla_fdw_handler
+	VALIDATOR scylla_fdw_validator;
+
+-- CQL that the user writes. VARIADIC "any" takes at least one value, so each name comes twice.
+
+CREATE FUNCTION scylla_query(server text, cql text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION scylla_query(server text, cql text, VARIADIC bind_values "any")
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION scylla_query(text, text, "any") IS 'rows of a CQL SELECT, with bind values';
+
+CREATE FUNCTION scylla_execute(server text, cql text)
+RETURNS boolean
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+CREATE FUNCTION scylla_execute(server text, cql text, VARIADIC bind_values "any")
+RETURNS boolean
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION scylla_execute(text, text, "any")
+	IS 'runs a CQL statement that returns no rows; false: its condition did not hold';
+
+-- Sessions of this backend.
+
+CREATE FUNCTION scylla_connections(
+	OUT server text,
+	OUT "user" text,
+	OUT node text,
+	OUT shard integer,
+	OUT tls boolean,
+	OUT compression boolean,
+	OUT in_flight integer,
+	OUT orphans integer,
+	OUT requests bigint,
+	OUT bytes_sent bigint,
+	OUT bytes_received bigint,
+	OUT age interval)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+CREATE VIEW scylla_connections AS SELECT * FROM scylla_connections();
+
+COMMENT ON VIEW scylla_connections IS 'open connections of this backend';
+
+GRANT SELECT ON scylla_connections TO PUBLIC;
+
+CREATE FUNCTION scylla_disconnect(server text)
+RETURNS boolean
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+CREATE FUNCTION scylla_disconnect_all()
+RETURNS boolean
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+CREATE FUNCTION scylla_refresh()
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+CREATE FUNCTION scylla_refresh(server text)
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION scylla_disconnect(text) IS 'closes this backend''s connections to a server';
+COMMENT ON FUNCTION scylla_disconnect_all() IS 'closes this backend''s connections to all servers';
+COMMENT ON FUNCTION scylla_refresh() IS 'forgets what is cached of remote schemas';
+COMMENT ON FUNCTION scylla_refresh(text) IS 'forgets what is cached of a server''s schema';
+
+CREATE FUNCTION scylla_fdw_version()
+RETURNS text
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE;

@@ -1,0 +1,273 @@
+/*
+ * IMPORT FOREIGN SCHEMA: from the remote schema to CREATE FOREIGN TABLE commands.
+ *
+ * A table or column that PostgreSQL cannot have (its type, its name) costs itself and a WARNING;
+ * two that would get the same name are an error, since only the user can tell which is meant.
+ */
+#include "postgres.h"
+
+#include "catalog/heap.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "parser/scansup.h"
+#include "utils/builtins.h"
+
+#include "catalog/schema.h"
+#include "command/import.h"
+#include "types/typemap.h"
+
+/* ScyllaDB keeps the changes of table t in t_scylla_cdc_log. */
+static const char cdc_suffix[] = "_scylla_cdc_log";
+
+typedef struct Import
+{
+	ImportForeignSchemaStmt *stmt;
+	ScyllaImportOptions *options;
+	ScyllaSession *session;
+	cql_type_arena *arena;
+	List *remote_names; /* of all tables and views, char * */
+	List *local_names;  /* of those that were imported or left out with a WARNING */
+	List *commands;
+} Import;
+
+static bool
+has_name(const List *names, const char *name)
+{
+	ListCell *cell;
+
+	foreach (cell, names)
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	return false;
+}
+
+/* The name that a remote one gets here: folded if asked for, never longer than PostgreSQL allows. */
+static char *
+local_name_of(const Import *import, const char *remote_name)
+{
+	int length = strlen(remote_name);
+	char *name;
+
+	if (import->options->is_lowered)
+		name = downcase_identifier(remote_name, length, false, false);
+	else
+		name = pstrdup(remote_name);
+	truncate_identifier(name, strlen(name), false);
+	return name;
+}
+
+static void
+warn_if_cut(const char *remote_name, const char *local_name)
+{
+	if (strlen(local_name) < strlen(remote_name))
+		ereport(WARNING, (errcode(ERRCODE_NAME_TOO_LONG),
+						  errmsg("remote name \"%s\" is cut to \"%s\"", remote_name, local_name)));
+}
+
+/* ---- columns ---- */
+
+/* Why a column cannot be declared; NULL: it can. */
+static const char *
+find_obstacle(const ScyllaRemoteColumn *column, const cql_type *type, const char *local_name)
+{
+	if (type == NULL || scylla_type_default(type) == NULL)
+		return psprintf("CQL type %s is not supported yet.", column->type_text);
+	if (SystemAttributeByName(local_name) != NULL)
+		return psprintf("PostgreSQL has a system column of the name \"%s\".", local_name);
+	return NULL;
+}
+
+static bool
+is_key(const ScyllaRemoteColumn *column)
+{
+	return column->role == SCYLLA_KEY_PARTITION || column->role == SCYLLA_KEY_CLUSTERING;
+}
+
+static void
+append_column(StringInfo command, const Import *import, const ScyllaRemoteColumn *column,
+			  const cql_type *type)
+{
+	char *local_name = local_name_of(import, column->name);
+	bool is_text = type->id == CQL_TYPE_TEXT || type->id == CQL_TYPE_ASCII;
+
+	appendStringInfo(command, "\n\t%s %s OPTIONS (", quote_identifier(local_name),
+					 scylla_type_default(type));
+	if (strcmp(local_name, column->name) != 0)
+		appendStringInfo(command, "column %s, ", quote_literal_cstr(column->name));
+	appendStringInfo(command, "key %s, type %s)",
+					 quote_literal_cstr(scylla_key_option_text(column->role, column->position,
+															   column->is_descending)),
+					 quote_literal_cstr(column->type_text));
+	if (import->options->has_collate && is_key(column) && is_text)
+		appendStringInfoString(command, " COLLATE pg_catalog.\"C\"");
+}
+
+/* Appends the columns that can be declared; false: one of the key cannot. */
+static bool
+append_columns(StringInfo command, const Import *import, const ScyllaRemoteTable *table)
+{
+	List *names = NIL;
+
+	for (int i = 0; i < table->column_count; i++)
+	{
+		const ScyllaRemoteColumn *column = &table->columns[i];
+		const cql_type *type = cql_type_parse(import->arena, column->type_text);
+		char *local_name = local_name_of(import, column->name);
+		const char *obstacle = find_obstacle(column, type, local_name);
+
+		if (obstacle != NULL)
+		{
+			ereport(WARNING, (errmsg("%s \"%s\" of %s.%s cannot be imported",
+									 is_key(column) ? "key column" : "column", column->name,
+									 table->keyspace, table->name),
+							  errdetail("%s", obstacle)));
+			if (is_key(column))
+				return false;
+			continue;
+		}
+		if (has_name(names, local_name))
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_COLUMN),
+					 errmsg("two columns of %s.%s would get the name \"%s\"", table->keyspace,
+							table->name, local_name),
+					 errhint("Import without the option case 'lower', or leave the table out with "
+							 "EXCEPT and declare it by hand.")));
+		warn_if_cut(column->name, local_name);
+		if (names != NIL)
+			appendStringInfoChar(command, ',');
+		names = lappend(names, local_name);
+		append_column(command, import, column, type);
+	}
+	return true;
+}
+
+/* ---- tables ---- */
+
+static void
+import_table(Import *import, const ScyllaRemoteTable *table, const char *local_name)
+{
+	StringInfoData command;
+
+	initStringInfo(&command);
+	appendStringInfo(&command, "CREATE FOREIGN TABLE %s (", quote_identifier(local_name));
+	if (!append_columns(&command, import, table))
+	{
+		ereport(WARNING, (errmsg("%s.%s is left out of the import", table->keyspace, table->name)));
+		return;
+	}
+	warn_if_cut(table->name, local_name);
+	appendStringInfo(&command, "\n) SERVER %s OPTIONS (keyspace %s, \"table\" %s)",
+					 quote_identifier(import->stmt->server_name),
+					 quote_literal_cstr(table->keyspace), quote_literal_cstr(table->name));
+	import->commands = lappend(import->commands, command.data);
+}
+
+static bool
+is_listed(const Import *import, const char *local_name)
+{
+	ListCell *cell;
+
+	foreach (cell, import->stmt->table_list)
+		if (strcmp(lfirst_node(RangeVar, cell)->relname, local_name) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_wanted(const Import *import, const char *local_name)
+{
+	switch (import->stmt->list_type)
+	{
+		case FDW_IMPORT_SCHEMA_LIMIT_TO:
+			return is_listed(import, local_name);
+		case FDW_IMPORT_SCHEMA_EXCEPT:
+			return !is_listed(import, local_name);
+		case FDW_IMPORT_SCHEMA_ALL:
+			break;
+	}
+	return true;
+}
+
+/* Whether it is the log of another table of the keyspace. */
+static bool
+is_cdc_log(const Import *import, const char *remote_name)
+{
+	int base_length = (int) strlen(remote_name) - (int) strlen(cdc_suffix);
+
+	return base_length > 0 && strcmp(remote_name + base_length, cdc_suffix) == 0 &&
+		   has_name(import->remote_names, pnstrdup(remote_name, base_length));
+}
+
+static void
+consider_table(Import *import, const char *remote_name)
+{
+	char *local_name = local_name_of(import, remote_name);
+	const ScyllaRemoteTable *table;
+
+	if (!is_wanted(import, local_name))
+		return;
+	if (!import->options->has_cdc && is_cdc_log(import, remote_name))
+		return;
+	table = scylla_schema_table(import->session, import->stmt->remote_schema, remote_name);
+	/* It was listed a moment ago: dropped since then. */
+	if (table == NULL || (table->is_view && !import->options->has_views))
+		return;
+	if (has_name(import->local_names, local_name))
+		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_TABLE),
+						errmsg("two tables of keyspace \"%s\" would get the name \"%s\"",
+							   import->stmt->remote_schema, local_name),
+						errhint("Import without the option case 'lower', or leave the name out "
+								"with EXCEPT and declare the tables by hand.")));
+	import->local_names = lappend(import->local_names, local_name);
+	import_table(import, table, local_name);
+}
+
+/* LIMIT TO names what the user counts on, so what is not there is an error. */
+static void
+check_limit(const Import *import)
+{
+	List *local_names = NIL;
+	ListCell *cell;
+
+	if (import->stmt->list_type != FDW_IMPORT_SCHEMA_LIMIT_TO)
+		return;
+	foreach (cell, import->remote_names)
+		local_names = lappend(local_names, local_name_of(import, lfirst(cell)));
+	foreach (cell, import->stmt->table_list)
+	{
+		const char *name = lfirst_node(RangeVar, cell)->relname;
+		const char *closest;
+
+		if (has_name(import->local_names, name))
+			continue;
+		closest = scylla_closest_name(name, local_names);
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+				 errmsg("keyspace \"%s\" has no table \"%s\" to import",
+						import->stmt->remote_schema, name),
+				 has_name(local_names, name)
+					 ? errhint("It is there, but the options import_views and import_cdc tell to "
+							   "leave it out.")
+				 : closest != NULL
+					 ? errhint("Perhaps you meant \"%s\": names are those that the import gives.",
+							   closest)
+					 : errhint("Names in LIMIT TO are those that the import gives.")));
+	}
+}
+
+List *
+scyllaImportForeignSchema(ImportForeignSchemaStmt *stmt, Oid serverOid)
+{
+	Import import = {.stmt = stmt, .options = scylla_options_of_import(stmt->options)};
+	ListCell *cell;
+
+	import.session = scylla_session_get(serverOid, GetUserId());
+	import.arena = scylla_type_arena_new();
+	/* What is imported shall be true now, whatever was read a minute ago. */
+	scylla_session_forget_schema(serverOid);
+	import.remote_names = scylla_schema_tables(import.session, stmt->remote_schema);
+	foreach (cell, import.remote_names)
+		consider_table(&import, lfirst(cell));
+	check_limit(&import);
+	return import.commands;
+}

@@ -1,0 +1,47 @@
+/*
+ * The module's door: its magic, its settings, and the table of callbacks. Nothing else.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "foreign/fdwapi.h"
+
+#include "command/import.h"
+#include "exec/explain.h"
+#include "exec/scan.h"
+#include "option.h"
+#include "plan/path.h"
+
+PG_MODULE_MAGIC;
+
+extern PGDLLEXPORT void _PG_init(void);
+extern PGDLLEXPORT Datum scylla_fdw_handler(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(scylla_fdw_handler);
+
+/* Opens nothing: it may run in the postmaster. */
+void
+_PG_init(void)
+{
+	scylla_options_define_settings();
+}
+
+Datum
+scylla_fdw_handler(PG_FUNCTION_ARGS)
+{
+	FdwRoutine *routine = makeNode(FdwRoutine);
+
+	routine->GetForeignRelSize = scyllaGetForeignRelSize;
+	routine->GetForeignPaths = scyllaGetForeignPaths;
+	routine->GetForeignPlan = scyllaGetForeignPlan;
+
+	routine->BeginForeignScan = scyllaBeginForeignScan;
+	routine->IterateForeignScan = scyllaIterateForeignScan;
+	routine->ReScanForeignScan = scyllaReScanForeignScan;
+	routine->EndForeignScan = scyllaEndForeignScan;
+
+	routine->ExplainForeignScan = scyllaExplainForeignScan;
+
+	routine->ImportForeignSchema = scyllaImportForeignSchema;
+
+	PG_RETURN_POINTER(routine);
+}
