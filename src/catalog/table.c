@@ -118,7 +118,7 @@ is_described_by_options(ScyllaTable *table)
 		   !has_gap(table->clustering_key, table->clustering_count);
 }
 
-static void
+static pg_attribute_noreturn() void
 raise_no_column(const ScyllaTable *table, const ScyllaColumn *column,
 				const ScyllaRemoteTable *remote)
 {
@@ -145,7 +145,7 @@ raise_no_column(const ScyllaTable *table, const ScyllaColumn *column,
 					errhint("%s", hint)));
 }
 
-static void
+static pg_attribute_noreturn() void
 raise_no_table(const ScyllaTable *table, ScyllaSession *session)
 {
 	const char *keyspace = table->options->keyspace;
