@@ -4,7 +4,9 @@ and servers of their own. Run by test/run, which sets the environment that is re
 import itertools
 import os
 import signal
+import socket
 import subprocess
+import threading
 
 import psycopg2
 import pytest
@@ -169,14 +171,14 @@ def make_mapping(pg):
 @pytest.fixture
 def make_table(pg):
     """make_table(server, remote, columns, **options): the name of a new foreign table that anyone
-    may read; columns as COLUMNS in support.py. Its column options make planning ask nothing."""
+    may read; columns as COLUMNS in support.py: their options make planning ask nothing."""
 
     def make(server, remote="ks.t", columns=None, **options):
         name = "table%d" % next(numbers)
         keyspace, table = remote.split(".")
         options = {"keyspace": keyspace, "table": table, **options}
         query(pg(), "CREATE FOREIGN TABLE %s (%s) SERVER %s OPTIONS (%s); GRANT ALL ON %s TO PUBLIC"
-              % (name, ", ".join("%s %s OPTIONS (type '%s', key '%s')" % (column, *facts)
+              % (name, ", ".join(column + (" %s OPTIONS (type '%s', key '%s')" % facts if facts[1] else " " + facts[0])
                                  for column, facts in (columns or COLUMNS).items()),
                  server, ", ".join("%s '%s'" % option for option in options.items()), name))
         return name
@@ -194,3 +196,42 @@ def make_role(pg):
         return name
 
     return make
+
+
+@pytest.fixture
+def listen():
+    """listen(serve): the port of a server that gives each connection to serve(socket), then closes it."""
+    listeners = []
+
+    def start(serve):
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def accept():
+            while True:
+                try:
+                    peer, _ = listener.accept()
+                except OSError:
+                    return
+                try:
+                    serve(peer)
+                except OSError:
+                    pass
+                peer.close()
+
+        threading.Thread(target=accept, daemon=True).start()
+        return listener.getsockname()[1]
+
+    yield start
+    for listener in listeners:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+@pytest.fixture
+def closed_port():
+    """A port that is bound, so that nobody else takes it, but refuses connections."""
+    holder = socket.socket()
+    holder.bind(("127.0.0.1", 0))
+    yield holder.getsockname()[1]
+    holder.close()
