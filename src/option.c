@@ -7,8 +7,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "access/htup_details.h"
 #include "access/reloptions.h"
 #include "catalog/pg_attribute.h"
@@ -37,6 +35,7 @@
 /* A round trip over a network and the decoding of a row, in the planner's units. */
 #define DEFAULT_STARTUP_COST 100.0
 #define DEFAULT_TUPLE_COST 0.02
+#define MAX_COST 1e10 /* more makes the sums of large joins infinite */
 
 /* ---- parsers ---- */
 
@@ -105,7 +104,7 @@ parse_cost(const OptionRow *row, const char *text, void *field)
 {
 	double value;
 
-	if (!parse_real(text, &value, 0, NULL) || !isfinite(value) || value < 0)
+	if (!parse_real(text, &value, 0, NULL) || !(value >= 0 && value <= MAX_COST))
 		return false;
 	*(double *) field = value;
 	return true;
@@ -307,7 +306,7 @@ static const struct
 	.allowed = "a duration from 1ms to 1h, as 500ms or 5s; a bare number is milliseconds"
 #define NAME .parse = parse_name, .allowed = "a name of at least one character"
 #define BOOLEAN .parse = parse_boolean, .allowed = "true or false"
-#define COST .parse = parse_cost, .allowed = "a number that is not negative"
+#define COST .parse = parse_cost, .allowed = "a number from 0 to 1e10"
 #define LEVEL(use) .parse = parse_consistency, .level_use = (use)
 
 static const OptionRow rows[] = {

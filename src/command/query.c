@@ -73,12 +73,11 @@ open_pass_through(PassThrough *call, FunctionCallInfo fcinfo)
 	scylla_session_pin(call->session, CurrentMemoryContext);
 }
 
-/* Whether the statement's first word is SELECT, whatever comments stand before it. */
+/* Whether a word is the statement's first, whatever comments stand before it. */
 static bool
-is_select(const char *cql)
+begins_with(const char *cql, const char *word)
 {
-	static const char word[] = "select";
-	const int length = sizeof word - 1;
+	const size_t length = strlen(word);
 
 	for (;;)
 	{
@@ -360,7 +359,7 @@ scylla_query(PG_FUNCTION_ARGS)
 
 	MemoryContextSwitchTo(context);
 	open_pass_through(&call, fcinfo);
-	if (!is_select(call.cql))
+	if (!begins_with(call.cql, "select"))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("scylla_query runs SELECT only"),
 				 errhint("Use scylla_execute for statements that return no rows.")));
@@ -407,10 +406,15 @@ scylla_execute(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("scylla_execute");
 	MemoryContextSwitchTo(context);
 	open_pass_through(&call, fcinfo);
-	if (is_select(call.cql))
+	if (begins_with(call.cql, "select"))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("scylla_execute does not run SELECT"),
 						errhint("Use scylla_query for statements that return rows.")));
+	/* It would change what unqualified names mean on one connection, but not in what is prepared. */
+	if (begins_with(call.cql, "use"))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("scylla_execute does not run USE"),
+				 errhint("Write the keyspace before the name, as in keyspace.table.")));
 	if (call.argument_count > 0)
 		prepare(&call, true);
 	spec.session = call.session;

@@ -38,6 +38,8 @@ send_condition(const ScyllaQual *qual, ScyllaScanParts *parts)
 	condition->type_text = pstrdup(qual->column->cql_type_text);
 	condition->op = qual->op;
 	condition->bind = list_length(parts->binds);
+	if (qual->column->role == SCYLLA_KEY_PARTITION)
+		parts->plan.partition_conditions++;
 	parts->binds = lappend(parts->binds, qual->value);
 }
 

@@ -2,7 +2,8 @@
  * Packs the contract between planner and executor into a list of nodes, which PostgreSQL can
  * copy, cache and send to workers, and unpacks it. Nobody else knows the layout:
  *
- *   ((keyspace table) (access is_unique) (column ...) (condition ...) (local reason ...))
+ *   ((keyspace table) (access is_unique partition_conditions) (column ...) (condition ...)
+ *    (local reason ...))
  */
 #include "postgres.h"
 
@@ -54,8 +55,9 @@ scylla_scan_plan_encode(const ScyllaScanPlan *plan)
 	for (int i = 0; i < plan->condition_count; i++)
 		conditions = lappend(conditions, encode_condition(&plan->conditions[i]));
 	return list_make5(list_make2(makeString(plan->keyspace), makeString(plan->table)),
-					  list_make2(makeInteger(plan->access), makeInteger(plan->is_unique)), columns,
-					  conditions, plan->local_reasons);
+					  list_make3(makeInteger(plan->access), makeInteger(plan->is_unique),
+								 makeInteger(plan->partition_conditions)),
+					  columns, conditions, plan->local_reasons);
 }
 
 ScyllaScanPlan *
@@ -72,6 +74,7 @@ scylla_scan_plan_decode(List *packed)
 	plan->table = strVal(lsecond(names));
 	plan->access = (ScyllaAccess) intVal(linitial(flags));
 	plan->is_unique = intVal(lsecond(flags)) != 0;
+	plan->partition_conditions = intVal(lthird(flags));
 
 	plan->columns = palloc0(list_length(columns) * sizeof(ScyllaFetchColumn));
 	foreach (cell, columns)

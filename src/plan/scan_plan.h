@@ -48,6 +48,7 @@ typedef struct ScyllaScanPlan
 	ScyllaFetchColumn *columns;
 	int condition_count;
 	ScyllaScanCondition *conditions; /* in the order of the CQL text */
+	int partition_conditions;        /* the first so many bind the partition key; 0: none do */
 	List *local_reasons;             /* String nodes, one per clause of plan.qual */
 } ScyllaScanPlan;
 
