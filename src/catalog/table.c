@@ -118,7 +118,10 @@ is_described_by_options(ScyllaTable *table)
 		   !has_gap(table->clustering_key, table->clustering_count);
 }
 
-static pg_attribute_noreturn() void
+static void raise_no_column(const ScyllaTable *table, const ScyllaColumn *column,
+							const ScyllaRemoteTable *remote) __attribute__((noreturn));
+
+static void
 raise_no_column(const ScyllaTable *table, const ScyllaColumn *column,
 				const ScyllaRemoteTable *remote)
 {
@@ -145,7 +148,10 @@ raise_no_column(const ScyllaTable *table, const ScyllaColumn *column,
 					errhint("%s", hint)));
 }
 
-static pg_attribute_noreturn() void
+static void raise_no_table(const ScyllaTable *table, ScyllaSession *session)
+	__attribute__((noreturn));
+
+static void
 raise_no_table(const ScyllaTable *table, ScyllaSession *session)
 {
 	const char *keyspace = table->options->keyspace;
@@ -226,7 +232,6 @@ find_connected_session(const ScyllaTable *table)
 		if (session->serverid == table->options->serverid && !session->is_stale &&
 			session->umid == table->options->umid &&
 			(OidIsValid(session->umid) || session->userid == table->userid) &&
-			!scylla_session_is_unchecked(session) &&
 			cql_session_connection(session->cql, 0, &connection) && connection.is_ready)
 			return session;
 	}
