@@ -16,15 +16,21 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 TEST_SECONDS = 120
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "time_limit(seconds): what the test may take, where that is more than usual")
+
+
 @pytest.fixture(autouse=True)
-def time_limit():
+def time_limit(request):
     """No test hangs the suite."""
+    marker = request.node.get_closest_marker("time_limit")
+    seconds = marker.args[0] if marker else TEST_SECONDS
 
     def fail(_number, _frame):
-        raise TimeoutError("the test took more than %d s" % TEST_SECONDS)
+        raise TimeoutError("the test took more than %d s" % seconds)
 
     previous = signal.signal(signal.SIGALRM, fail)
-    signal.alarm(TEST_SECONDS)
+    signal.alarm(seconds)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, previous)
@@ -38,6 +44,16 @@ def cql_host():
 @pytest.fixture(scope="session")
 def cql_port():
     return int(os.environ["SCYLLA_TEST_PORT"])
+
+
+@pytest.fixture(scope="session")
+def driver(cql_host, cql_port):
+    """The independent driver, connected (driver.py); its keyspaces go with the session."""
+    from driver import Driver
+
+    connected = Driver(cql_host, cql_port)
+    yield connected
+    connected.close()
 
 
 @pytest.fixture(scope="session")
