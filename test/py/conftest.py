@@ -72,6 +72,28 @@ def database():
     return name
 
 
+@pytest.fixture(scope="session")
+def make_keyspace(database, driver, cql_host, cql_port):
+    """make_keyspace(name): a new keyspace, and a schema and a foreign server of that name. Gives a
+    connection whose settings make the text of values the same everywhere."""
+    connections = []
+
+    def make(name):
+        driver.make_keyspace(name)
+        connection = psycopg2.connect(dbname=database)
+        connection.autocommit = True
+        connections.append(connection)
+        query(connection, "SET intervalstyle = 'iso_8601'; SET client_min_messages = warning; SET timezone = 'UTC';"
+                          "CREATE SCHEMA {0}; CREATE SERVER {0} FOREIGN DATA WRAPPER scylla_fdw "
+                          "OPTIONS (host '{1}', port '{2}'); CREATE USER MAPPING FOR CURRENT_USER SERVER {0}"
+              .format(name, cql_host, cql_port))
+        return connection
+
+    yield make
+    for connection in connections:
+        connection.close()
+
+
 @pytest.fixture
 def pg(database):
     """pg(**parameters): a new connection in autocommit mode; closed when the test ends."""

@@ -534,7 +534,8 @@ class Map(Nested):
         return Pairs((self.key.to_driver(key), self.element.to_driver(item)) for key, item in value)
 
     def from_driver(self, value):
-        return [(self.key.from_driver(key), self.element.from_driver(item)) for key, item in value.items()]
+        """items() of the driver's map looks each key up again, and does not find all kinds of them."""
+        return [(self.key.from_driver(key), self.element.from_driver(item)) for key, item in value._items]
 
     def to_json(self, value):
         return "{%s}" % ", ".join("%s: %s" % (self.key_to_json(key), self.element.to_json(item)) for key, item in value)
@@ -596,6 +597,7 @@ class Fields(Nested):
 
     def from_json(self, parsed):
         if self.names:
+            parsed = {name.strip('"'): item for name, item in parsed.items()}  # CQL quotes them, we do not
             assert sorted(parsed) == sorted(self.names)
             parsed = [parsed[name] for name in self.names]
         assert len(parsed) == len(self.elements)
@@ -606,8 +608,16 @@ def parse_json(text):
     return json.loads(text, parse_float=Decimal)
 
 
+class Udts(list):
+    """The UDTs of some types, in the order in which they can be made; names begin with the prefix."""
+
+    def __init__(self, prefix):
+        list.__init__(self)
+        self.prefix = prefix
+
+
 def draw_type(rng, depth, udts):
-    """A random type nested at most so deep; UDTs that it needs are added to the list."""
+    """A random type nested at most so deep; the UDTs that it needs are added to udts."""
     if depth == 0 or rng.random() < 0.3:
         return rng.choice(list(SCALARS.values()))
     kind = rng.choice(("list", "set", "map", "tuple", "udt", "vector"))
@@ -623,7 +633,7 @@ def draw_type(rng, depth, udts):
     elements = [element] + [draw_type(rng, depth - 1, udts) for _ in range(rng.randint(0, 3))]
     if kind == "tuple":
         return Fields(elements)
-    udt = Fields(elements, "udt_%d" % len(udts))
+    udt = Fields(elements, "%s_udt_%d" % (udts.prefix, len(udts)))
     udts.append(udt)
     return udt
 

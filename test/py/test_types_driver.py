@@ -9,10 +9,9 @@ import os
 import random
 import time
 
-import psycopg2
 import pytest
 
-from cql_types import SCALARS, Shape, draw_type
+from cql_types import SCALARS, Shape, Udts, draw_type, parse_json
 from support import query
 
 KEYSPACE = "types_driver"
@@ -24,27 +23,13 @@ NESTING = 3
 
 
 @pytest.fixture(scope="module")
-def keyspace(driver):
-    driver.make_keyspace(KEYSPACE)
-    return KEYSPACE
-
-
-@pytest.fixture(scope="module")
-def sql(database, keyspace, cql_host, cql_port):
-    """A connection that reads as text, with schema and server named as the keyspace."""
-    connection = psycopg2.connect(dbname=database)
-    connection.autocommit = True
-    query(connection, "SET intervalstyle = 'iso_8601'; SET client_min_messages = warning; SET timezone = 'UTC'")
-    query(connection, "CREATE SCHEMA {0}; CREATE SERVER {0} FOREIGN DATA WRAPPER scylla_fdw "
-                      "OPTIONS (host '{1}', port '{2}'); CREATE USER MAPPING FOR CURRENT_USER SERVER {0}"
-          .format(keyspace, cql_host, cql_port))
-    yield connection
-    connection.close()
+def sql(make_keyspace):
+    return make_keyspace(KEYSPACE)
 
 
 def import_table(sql, table):
     """Import it; {column: (declaration, Shape)} of the columns that it got."""
-    query(sql, 'IMPORT FOREIGN SCHEMA {0} LIMIT TO ({1}) FROM SERVER {0} INTO {0}'.format(KEYSPACE, table))
+    query(sql, "IMPORT FOREIGN SCHEMA {0} LIMIT TO ({1}) FROM SERVER {0} INTO {0}".format(KEYSPACE, table))
     rows = query(sql, "SELECT attname, format_type(atttypid, atttypmod), atttypid::oid FROM pg_attribute "
                       "WHERE attrelid = %s::regclass AND attnum > 0", ["%s.%s" % (KEYSPACE, table)])
     return {name: (declaration, find_shape(sql, oid)) for name, declaration, oid in rows}
@@ -140,8 +125,8 @@ class Trial:
         self.sql = sql
         self.name = name
         self.rng = rng
-        udts = []
-        self.types = {"c%d" % i: draw_type(rng, rng.randint(0, nesting), rename(udts, name))
+        udts = Udts(name)
+        self.types = {"c%d" % i: draw_type(rng, rng.randint(0, nesting), udts)
                       for i in range(COLUMNS_PER_TABLE)}
         for udt in udts:
             driver.execute("CREATE TYPE %s.%s (%s)" % (KEYSPACE, udt.cql, udt.definition))
@@ -175,13 +160,21 @@ class Trial:
             ", ".join(column + "::text" for column in self.types), KEYSPACE, self.name))
         self.compare(rows, lambda column, cql, text: self.columns[column][1].parse(cql, text))
 
+    def server_to_json(self):
+        """The server's own JSON, which is the reference for jsonb, reads by the rules of this test."""
+        rows = self.driver.execute("SELECT JSON * FROM %s.%s" % (KEYSPACE, self.name))
+        parsed = [parse_json(text) for text, in rows]
+        self.compare([[row[name] for name in ["k"] + list(self.types)] for row in parsed],
+                     lambda column, cql, value: cql.from_json(value))
+
     def sql_to_driver(self):
         query(self.sql, "SELECT scylla_execute('{0}', 'TRUNCATE {0}.{1}')".format(KEYSPACE, self.name))
         casts = "".join(", %s::" + self.columns[column][0] for column in self.types)
+        call = "SELECT scylla_execute('%s', '%s', %%s%s)" % (KEYSPACE, self.insert(), casts)
         for k, row in enumerate(self.rows):
             texts = [value if value is None else self.columns[column][1].print(cql, value)
                      for (column, cql), value in zip(self.types.items(), row)]
-            query(self.sql, "SELECT scylla_execute('%s', '%s', %d%s)" % (KEYSPACE, self.insert(), k, casts), texts)
+            query(self.sql, call, [k] + texts)
         rows = self.driver.execute("SELECT k, %s FROM %s.%s" % (", ".join(self.types), KEYSPACE, self.name))
         self.compare(rows, lambda column, cql, value: cql.from_driver(value))
 
@@ -193,22 +186,6 @@ class Trial:
             for (column, cql), wanted, got in zip(self.types.items(), row, found[k]):
                 wrong += differences(cql, wanted, got if got is None else read(column, cql, got))
         assert wrong[:10] == []
-
-
-def rename(udts, prefix):
-    """A list of UDTs that gives each the table's name, so that no two tables share one."""
-    class Named(list):
-        def append(self, udt):
-            udt.cql = "%s_%s" % (prefix, udt.cql)
-            udts.append(udt)
-
-        def __len__(self):
-            return len(udts)
-
-        def __delitem__(self, where):
-            del udts[where]
-
-    return Named()
 
 
 def is_nesting_supported(driver, sql):
@@ -229,6 +206,7 @@ def test_random_values(driver, sql):
     while done < VALUES:
         trial = Trial(driver, sql, "random_%d" % (done // (2 * COLUMNS_PER_TABLE * ROWS_PER_TABLE)), rng, nesting)
         trial.driver_to_sql()
+        trial.server_to_json()
         trial.sql_to_driver()
         done += 2 * len(trial.types) * len(trial.rows)
     print("%d values, nested to depth %d, in %.0f s" % (done, nesting, time.monotonic() - began))
