@@ -397,8 +397,11 @@ take_page(ScyllaCursor *cursor)
 static void
 ask_ahead(ScyllaCursor *cursor)
 {
-	if (cursor->spec.is_prefetching && cql_result_has_more_pages(cursor->page))
-		cursor->is_ahead = submit_page(cursor) == CQL_OK;
+	if (!cursor->spec.is_prefetching || !cql_result_has_more_pages(cursor->page))
+		return;
+	cursor->is_ahead = submit_page(cursor) == CQL_OK;
+	/* A request leaves at a turn of the loop, and the next may come only after this page. */
+	scylla_wait_nothing();
 }
 
 /* The next page of whatever size becomes the page at hand; false behind the last. */

@@ -9,12 +9,12 @@
 
 #include <netdb.h>
 
-#include "access/xact.h"
 #include "bridge/wait.h"
 #include "catalog/pg_user_mapping.h"
 #include "common/ip.h"
 #include "foreign/foreign.h"
 #include "lib/ilist.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
@@ -38,7 +38,6 @@ typedef struct SessionEntry
 	bool is_whole;       /* false: its making failed */
 	uint32 server_hash;
 	uint32 mapping_hash;
-	TimestampTz used_at; /* start of the last command that got it */
 	char *unresolved;
 } SessionEntry;
 
@@ -110,8 +109,8 @@ register_callbacks(void)
 	is_registered = true;
 }
 
-/* Sessions that are stale or were never whole, if nobody has pinned them and no code of this
- * command can hold them. */
+/* Sessions that are stale or were never whole, if nobody has pinned them. A statement that
+ * catches errors in a loop may leave one behind in every turn, so this must not wait for its end. */
 static void
 free_stale_sessions(void)
 {
@@ -121,8 +120,7 @@ free_stale_sessions(void)
 	{
 		SessionEntry *entry = dlist_container(SessionEntry, node, iter.cur);
 
-		if ((entry->session.is_stale || !entry->is_whole) && entry->session.pin_count == 0 &&
-			entry->used_at != GetCurrentStatementStartTimestamp())
+		if ((entry->session.is_stale || !entry->is_whole) && entry->session.pin_count == 0)
 			free_session(entry);
 	}
 }
@@ -354,7 +352,6 @@ scylla_session_get(Oid serverid, Oid userid)
 	entry = find_session(serverid, userid);
 	if (entry == NULL)
 		entry = make_session(serverid, userid);
-	entry->used_at = GetCurrentStatementStartTimestamp();
 	return &entry->session;
 }
 

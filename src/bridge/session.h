@@ -29,7 +29,7 @@ typedef struct ScyllaSession
 
 /*
  * The session for a user on a server; opens no connection yet. Raises 2F003 where
- * password_required is not met. Valid until the end of the command unless pinned.
+ * password_required is not met. Valid until the next call unless pinned.
  */
 extern ScyllaSession *scylla_session_get(Oid serverid, Oid userid);
 

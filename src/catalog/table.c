@@ -125,11 +125,9 @@ describe_computed(ScyllaColumn *column, ScyllaKeyRole argument_role, const char 
 	column->cql_type_text = column->function == SCYLLA_FUNCTION_TTL ? "int" : "bigint";
 }
 
-static void raise_no_function(const ScyllaTable *table, const ScyllaColumn *column,
-							  const char *reason) __attribute__((noreturn));
-
-static void
-raise_no_function(const ScyllaTable *table, const ScyllaColumn *column, const char *reason)
+static pg_attribute_noreturn() void raise_no_function(const ScyllaTable *table,
+													  const ScyllaColumn *column,
+													  const char *reason)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -236,9 +234,9 @@ is_described_by_options(ScyllaTable *table)
 
 /* ---- described by the cluster ---- */
 
-static void
-raise_no_column(const ScyllaTable *table, const ScyllaColumn *column,
-				const ScyllaRemoteTable *remote)
+static pg_attribute_noreturn() void raise_no_column(const ScyllaTable *table,
+													const ScyllaColumn *column,
+													const ScyllaRemoteTable *remote)
 {
 	const char *name = is_computed(column) ? column->argument : column->name;
 	const char *option = is_computed(column) ? "function" : "column";
@@ -269,8 +267,7 @@ raise_no_column(const ScyllaTable *table, const ScyllaColumn *column,
 			 errhint("%s", hint)));
 }
 
-static void
-raise_no_table(const ScyllaTable *table, ScyllaSession *session)
+static pg_attribute_noreturn() void raise_no_table(const ScyllaTable *table, ScyllaSession *session)
 {
 	const char *keyspace = table->options->keyspace;
 	const char *name = table->options->table;

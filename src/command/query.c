@@ -54,14 +54,13 @@ static void
 open_pass_through(PassThrough *call, FunctionCallInfo fcinfo)
 {
 	char *server_name = get_text_argument(fcinfo, 0, "server");
-	char *cql = get_text_argument(fcinfo, 1, "cql");
 	ForeignServer *server = GetForeignServerByName(server_name, false);
 	AclResult access = scylla_server_aclcheck(server->serverid, GetUserId(), ACL_USAGE);
 
 	if (access != ACLCHECK_OK)
 		aclcheck_error(access, OBJECT_FOREIGN_SERVER, server->servername);
 	memset(call, 0, sizeof *call);
-	call->cql = pg_server_to_any(cql, strlen(cql), PG_UTF8);
+	call->cql = get_text_argument(fcinfo, 1, "cql");
 	if (PG_NARGS() > 2)
 	{
 		call->argument_count = extract_variadic_args(fcinfo, 2, false, &call->arguments,
@@ -102,6 +101,13 @@ is_select(const char *cql)
 		   cql[length] != '_';
 }
 
+/* A name from the server in the database's encoding. */
+static const char *
+local_text(const char *text)
+{
+	return pg_any_to_server(text, strlen(text), PG_UTF8);
+}
+
 /* ---- bind values ---- */
 
 static void
@@ -110,7 +116,7 @@ append_value(PassThrough *call, int index, const cql_column *bind)
 	ScyllaConverterSpec spec = {.cql = bind->type,
 								.type = call->argument_types[index],
 								.typmod = -1,
-								.column = bind->name,
+								.column = local_text(bind->name),
 								.is_excess_truncated =
 									call->options->excess_precision == SCYLLA_EXCESS_TRUNCATE};
 	uint8_t length[4];
@@ -158,7 +164,8 @@ describe_columns(const cql_statement *statement)
 		const cql_column *column = cql_statement_column(statement, i);
 		const char *type = scylla_type_default(column->type);
 
-		appendStringInfo(&text, "%s%s %s", i > 0 ? ", " : "", quote_identifier(column->name),
+		appendStringInfo(&text, "%s%s %s", i > 0 ? ", " : "",
+						 quote_identifier(local_text(column->name)),
 						 type != NULL ? type : "(not supported)");
 	}
 	return text.data;
@@ -240,14 +247,17 @@ read_rows(const PassThrough *call, TupleDesc descriptor, Tuplestorestate *store)
 	cql_result *page;
 
 	scylla_cursor_start(cursor, call->values.data, call->values.len, call->argument_count);
-	while ((page = scylla_cursor_next_page(cursor)) != NULL)
+	do
 	{
-		if (!cql_result_has_columns_of(page, statement))
+		page = scylla_cursor_next_page(cursor);
+		/* Behind the last row too: what has no rows may be no answer to a SELECT at all. */
+		if (!cql_result_has_columns_of(scylla_cursor_result(cursor), statement))
 			ereport(ERROR, (errcode(ERRCODE_FDW_INCONSISTENT_DESCRIPTOR_INFORMATION),
 							errmsg("the columns of the statement changed while it was run"),
 							errhint("Run it again.")));
-		store_page(page, converters, descriptor, store, row_context);
-	}
+		if (page != NULL)
+			store_page(page, converters, descriptor, store, row_context);
+	} while (page != NULL);
 }
 
 /* Makes the function's result a tuplestore, in the memory of the caller's query. */

@@ -109,7 +109,7 @@ extern int cql_loop_fd(const cql_loop *loop);
 extern int cql_loop_fd_count(void);
 /* 0: turn at once; -1: nothing is due but the descriptor; else milliseconds. */
 extern int cql_loop_timeout_ms(const cql_loop *loop);
-/* Write what is queued, read what has come, expire what is due. Does not block. */
+/* Send what is queued, or else read what has come; expire what is due. Does not block. */
 extern void cql_loop_turn(cql_loop *loop);
 /* Block until the descriptor is readable, then turn: for programs without a waiter of their own. */
 extern void cql_loop_wait(cql_loop *loop);

@@ -348,8 +348,7 @@ take_rows(cql_request *request)
 	switch (cql_result_new(block, &request->exchange.header, known, &request->result))
 	{
 		case CQL_RESULT_OK:
-			snprintf(request->result->node, sizeof request->result->node, "%s",
-					 request->link->conn.node);
+			memcpy(request->result->node, request->link->conn.node, CQL_NODE_NAME_LEN);
 			if (request->result->kind == CQL_RESULT_SCHEMA_CHANGE)
 				request->session->schema_generation++;
 			finish(request);

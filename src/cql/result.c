@@ -72,8 +72,9 @@ cql_result_new(uint8_t *block, const cql_frame_header *header, cql_metadata *kno
 	result->block_len = header->body_len;
 	cql_frame_read_prefix(&body, header->flags, &result->prefix);
 	result->kind = (cql_result_kind) cql_read_int(&body);
-	if (body.failed || result->kind < CQL_RESULT_VOID || result->kind > CQL_RESULT_SCHEMA_CHANGE)
-		fault = CQL_RESULT_MALFORMED;
+	if (body.failed || result->kind < CQL_RESULT_VOID || result->kind > CQL_RESULT_SCHEMA_CHANGE ||
+		result->kind == CQL_RESULT_PREPARED)
+		fault = CQL_RESULT_MALFORMED; /* PREPARED answers PREPARE alone, which does not come here */
 	else if (result->kind == CQL_RESULT_ROWS)
 		fault = read_rows(result, &body, known);
 	if (fault != CQL_RESULT_OK)

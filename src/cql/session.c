@@ -115,6 +115,8 @@ cql_session_dequeue(cql_session *session, cql_request *request)
 		session->waiting_last = before;
 	session->waiting_bytes -= request->exchange.frame_len;
 	request->is_waiting = false;
+	if (session->waiting_first == NULL && session->link != NULL && !session->link->is_ready)
+		session->link->is_abandoned = true;
 }
 
 bool
@@ -250,7 +252,10 @@ drop_link(cql_session *session)
 
 	advance_done(link);
 	session->has_password_been_asked |= link->conn.has_password_been_asked;
-	if (!link->is_ready)
+	/* An attempt whose time ran for somebody else says nothing to who waits now. */
+	if (!link->is_ready && link->is_abandoned)
+		session->attempts = 0;
+	else if (!link->is_ready)
 		take_failed_attempt(session, &link->conn.error);
 	else
 		session->contact = (session->contact + 1) % session->contact_count;

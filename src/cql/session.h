@@ -86,7 +86,8 @@ typedef struct cql_link
 	cql_conn conn;
 	cql_socket *socket;
 	uint64_t opened_ms;
-	bool is_ready; /* the session took note of the handshake's end */
+	bool is_ready;	   /* the session took note of the handshake's end */
+	bool is_abandoned; /* while it was not ready, nobody waited for it any more */
 } cql_link;
 
 /* ---- requests ---- */

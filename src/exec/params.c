@@ -107,7 +107,8 @@ scylla_params_evaluate(ScyllaParams *params, ExprContext *context)
 }
 
 void
-scylla_params_resolve(ScyllaParams *params, const cql_statement *statement)
+scylla_params_resolve(ScyllaParams *params, const cql_statement *statement,
+					  bool is_excess_truncated)
 {
 	MemoryContext old;
 
@@ -122,6 +123,7 @@ scylla_params_resolve(ScyllaParams *params, const cql_statement *statement)
 			.typmod = -1,
 			.table = params->local_table,
 			.column = params->params[i].condition->name,
+			.is_excess_truncated = is_excess_truncated,
 		};
 
 		params->params[i].converter = scylla_converter_new(&spec);

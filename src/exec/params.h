@@ -27,7 +27,8 @@ extern bool scylla_params_evaluate(ScyllaParams *params, ExprContext *context);
 
 /* Resolve the converters by the statement of the whole plan (no condition skipped), which must
  * outlive the params; once, before the first encode. */
-extern void scylla_params_resolve(ScyllaParams *params, const cql_statement *statement);
+extern void scylla_params_resolve(ScyllaParams *params, const cql_statement *statement,
+								  bool is_excess_truncated);
 
 typedef struct ScyllaEncodedParams
 {

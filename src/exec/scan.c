@@ -40,9 +40,10 @@ scyllaBeginForeignScan(ForeignScanState *node, int eflags)
 	scan->relation = node->ss.ss_currentRelation;
 	scan->userid = find_user(fsplan, estate);
 	scan->remote_table = psprintf("%s.%s", scan->plan->keyspace, scan->plan->table);
-	scan->is_traced = scylla_trace && node->ss.ps.instrument != NULL;
+	scan->is_traced = scylla_trace && estate->es_instrument != 0;
 	scan->params = scylla_params_new(&node->ss.ps, scan->plan, fsplan->fdw_exprs,
 									 RelationGetRelationName(scan->relation));
+	scan->cells = palloc0(scan->plan->column_count * sizeof(cql_cell));
 	scan->bind_params = pull_paramids((Expr *) fsplan->fdw_exprs);
 	scan->phase = SCYLLA_SCAN_NEW;
 }
@@ -84,7 +85,7 @@ has_column_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant,
 	int count =
 		page != NULL ? cql_result_column_count(page) : cql_statement_column_count(statement);
 
-	if (count != variant->column_count)
+	if (count != scan->plan->column_count)
 		return true;
 	for (int i = 0; i < scan->plan->column_count; i++)
 	{
@@ -164,26 +165,6 @@ check_page(const ScyllaScanState *scan, const ScyllaScanVariant *variant, const 
 
 /* ---- variants ---- */
 
-/* The plan, with the columns of skipped conditions fetched too. */
-static ScyllaScanPlan
-extend_plan(const ScyllaScanPlan *plan, uint64 skipped)
-{
-	ScyllaScanPlan extended = *plan;
-
-	extended.columns =
-		palloc((plan->column_count + plan->condition_count) * sizeof(ScyllaFetchColumn));
-	memcpy(extended.columns, plan->columns, plan->column_count * sizeof(ScyllaFetchColumn));
-	for (int i = 0; i < plan->condition_count; i++)
-	{
-		const ScyllaScanCondition *condition = &plan->conditions[i];
-
-		if (skipped & (UINT64CONST(1) << i))
-			extended.columns[extended.column_count++] =
-				(ScyllaFetchColumn) {.name = condition->name, .type_text = condition->type_text};
-	}
-	return extended;
-}
-
 static void
 open_cursor(const ScyllaScanState *scan, ScyllaScanVariant *variant)
 {
@@ -222,12 +203,9 @@ static ScyllaScanVariant *
 make_variant(ScyllaScanState *scan, uint64 skipped)
 {
 	ScyllaScanVariant *variant = palloc0(sizeof(ScyllaScanVariant));
-	ScyllaScanPlan plan = extend_plan(scan->plan, skipped);
 
 	variant->skipped = skipped;
-	variant->column_count = plan.column_count;
-	variant->cells = palloc0(plan.column_count * sizeof(cql_cell));
-	prepare_variant(scan, variant, scylla_scan_plan_cql(&plan, skipped));
+	prepare_variant(scan, variant, scylla_scan_plan_cql(scan->plan, skipped));
 	open_cursor(scan, variant);
 	scan->variants = lappend(scan->variants, variant);
 	return variant;
@@ -260,6 +238,7 @@ connect_scan(ScyllaScanState *scan)
 {
 	MemoryContext old;
 	cql_statement *statement;
+	bool is_excess_truncated;
 
 	if (scan->reader != NULL)
 		return;
@@ -271,10 +250,10 @@ connect_scan(ScyllaScanState *scan)
 		scylla_session_pin(scan->session, scan->context);
 	}
 	statement = scylla_statement_get(get_variant(scan, 0)->statement);
-	scylla_params_resolve(scan->params, statement);
+	is_excess_truncated = scan->options->excess_precision == SCYLLA_EXCESS_TRUNCATE;
+	scylla_params_resolve(scan->params, statement, is_excess_truncated);
 	scan->reader =
-		scylla_tuple_reader_new(scan->relation, scan->plan, statement,
-								scan->options->excess_precision == SCYLLA_EXCESS_TRUNCATE);
+		scylla_tuple_reader_new(scan->relation, scan->plan, statement, is_excess_truncated);
 	MemoryContextSwitchTo(old);
 }
 
@@ -298,16 +277,6 @@ start_scan(ForeignScanState *node)
 	return SCYLLA_SCAN_RUNNING;
 }
 
-/* Rows of a partition that has static columns only: NULL in the key fulfils no condition. */
-static bool
-has_null_key(const ScyllaScanState *scan)
-{
-	for (int i = scan->plan->column_count; i < scan->variant->column_count; i++)
-		if (cql_cell_is_null(scan->variant->cells[i]))
-			return true;
-	return false;
-}
-
 static bool
 fetch_row(ScyllaScanState *scan)
 {
@@ -315,15 +284,33 @@ fetch_row(ScyllaScanState *scan)
 
 	for (;;)
 	{
-		while (scan->page != NULL && cql_result_next_row(scan->page, variant->cells))
-			if (!has_null_key(scan))
-				return true;
+		if (scan->page != NULL && cql_result_next_row(scan->page, scan->cells))
+			return true;
 		scan->page = NULL;
 		scan->page = scylla_cursor_next_page(variant->cursor);
+		/* Behind the last row too: what has no rows may be no answer to a SELECT at all. */
+		check_page(scan, variant, scylla_cursor_result(variant->cursor));
 		if (scan->page == NULL)
 			return false;
-		check_page(scan, variant, scan->page);
 	}
+}
+
+/*
+ * A column that reads as NULL fulfils no range, but the server may give such rows: the row of a
+ * partition that has static columns only, when the condition was left out; and a row whose
+ * clustering cell is empty, which CQL sorts before all values.
+ */
+static bool
+has_null_in_range(const ScyllaScanState *scan, const TupleTableSlot *slot)
+{
+	for (int i = 0; i < scan->plan->condition_count; i++)
+	{
+		const ScyllaScanCondition *condition = &scan->plan->conditions[i];
+
+		if (condition->op != SCYLLA_OP_EQUAL && slot->tts_isnull[condition->attnum - 1])
+			return true;
+	}
+	return false;
 }
 
 TupleTableSlot *
@@ -335,12 +322,18 @@ scyllaIterateForeignScan(ForeignScanState *node)
 	ExecClearTuple(slot);
 	if (scan->phase == SCYLLA_SCAN_NEW)
 		scan->phase = start_scan(node);
-	if (scan->phase != SCYLLA_SCAN_RUNNING)
-		return slot;
-	if (fetch_row(scan))
-		scylla_tuple_store(scan->reader, scan->variant->cells, slot);
-	else
-		scan->phase = SCYLLA_SCAN_DONE;
+	while (scan->phase == SCYLLA_SCAN_RUNNING)
+	{
+		if (!fetch_row(scan))
+		{
+			scan->phase = SCYLLA_SCAN_DONE;
+			break;
+		}
+		scylla_tuple_store(scan->reader, scan->cells, slot);
+		if (!has_null_in_range(scan, slot))
+			break;
+		ExecClearTuple(slot);
+	}
 	return slot;
 }
 

@@ -28,11 +28,8 @@ typedef enum ScyllaScanPhase
 typedef struct ScyllaScanVariant
 {
 	uint64 skipped;
-	/* The plan's columns, then the skipped conditions' (attnum 0): NULL fulfils no condition. */
-	int column_count;
 	ScyllaStatement *statement;
 	ScyllaCursor *cursor;
-	cql_cell *cells; /* column_count */
 } ScyllaScanVariant;
 
 /* Owned by the executor's query context; lives until the end of the query. */
@@ -53,6 +50,7 @@ typedef struct ScyllaScanState
 	ScyllaTupleReader *reader;
 	List *variants;             /* of ScyllaScanVariant; the first skips nothing */
 	ScyllaScanVariant *variant; /* the one that runs */
+	cql_cell *cells;            /* of the row being read, by the plan's columns */
 	cql_result *page;           /* its cursor's, NULL: the next one is to be fetched */
 	ScyllaScanPhase phase;
 } ScyllaScanState;

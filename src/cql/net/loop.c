@@ -364,9 +364,12 @@ cql_socket_flush_later(cql_socket *socket)
 	socket->net->flush_first = socket;
 }
 
+/* Answers to what was just sent are not there yet, so a turn that sends does not look for them. */
 void
 cql_net_turn(cql_net *net)
 {
+	if (net->flush_first == NULL)
+		(void) uv_run(&net->loop, UV_RUN_NOWAIT);
 	while (net->flush_first != NULL)
 	{
 		cql_socket *socket = net->flush_first;
@@ -376,7 +379,6 @@ cql_net_turn(cql_net *net)
 		if (socket->is_connected && socket->conn->state != CQL_CONN_CLOSED)
 			write_out(socket);
 	}
-	(void) uv_run(&net->loop, UV_RUN_NOWAIT);
 }
 
 void

@@ -22,6 +22,7 @@ extern void cql_net_free(cql_net *net);
 extern int cql_net_fd(const cql_net *net);
 /* 0: turn at once; -1: only the descriptor tells; else milliseconds. */
 extern int cql_net_timeout_ms(const cql_net *net);
+/* Send what is to be sent; else take in what has come. */
 extern void cql_net_turn(cql_net *net);
 /* Block until there is something to turn for. */
 extern void cql_net_wait(cql_net *net);
