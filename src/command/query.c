@@ -20,6 +20,7 @@
 #include "utils/tuplestore.h"
 
 #include "bridge/cursor.h"
+#include "command/bind_value.h"
 #include "compat.h"
 #include "tcop/utility.h"
 #include "types/typemap.h"
@@ -108,65 +109,6 @@ local_text(const char *text)
 
 /* ---- bind values ---- */
 
-/* The PostgreSQL type that IMPORT would declare for a CQL type; InvalidOid: not supported. */
-static Oid
-default_type(const cql_type *cql, int32 *typmod)
-{
-	const char *declaration = scylla_type_default(cql);
-	Oid type = InvalidOid;
-
-	*typmod = -1;
-	if (declaration != NULL)
-		scylla_type_name_parse(declaration, &type, typmod);
-	return type;
-}
-
-/* Whether values of the type have a converter of their own for the CQL type. */
-static bool
-is_convertible(const cql_type *cql, Oid type, Oid target)
-{
-	const ScyllaTypePair *pair = scylla_type_pair_find(cql, target);
-
-	return scylla_type_pair_find(cql, type) != NULL ||
-		   (pair != NULL && scylla_type_pair_bind(pair, type) != NULL);
-}
-
-/*
- * Gives a value a type that goes with the bind variable's: an untyped literal is read as what
- * IMPORT would declare, other types go there by an implicit cast where there is one. What still
- * does not fit is left to the converter to refuse.
- */
-static Datum
-coerce_value(const cql_type *cql, Datum value, Oid *type)
-{
-	int32 typmod;
-	Oid target = default_type(cql, &typmod);
-	Oid function = InvalidOid;
-
-	if (*type == UNKNOWNOID)
-	{
-		Oid input;
-		Oid parameter;
-
-		*type = OidIsValid(target) ? target : TEXTOID;
-		getTypeInputInfo(*type, &input, &parameter);
-		return OidInputFunctionCall(input, DatumGetCString(value), parameter, typmod);
-	}
-	if (!OidIsValid(target) || is_convertible(cql, *type, target))
-		return value;
-	switch (find_coercion_pathway(target, getBaseType(*type), COERCION_IMPLICIT, &function))
-	{
-		case COERCION_PATH_FUNC:
-			*type = target;
-			return OidFunctionCall3(function, value, Int32GetDatum(-1), BoolGetDatum(false));
-		case COERCION_PATH_RELABELTYPE:
-			*type = target;
-			return value;
-		default:
-			return value;
-	}
-}
-
 static void
 append_value(PassThrough *call, int index, const cql_column *bind)
 {
@@ -185,7 +127,7 @@ append_value(PassThrough *call, int index, const cql_column *bind)
 		appendBinaryStringInfo(&call->values, (const char *) length, sizeof length);
 		return;
 	}
-	value = coerce_value(bind->type, call->arguments[index], &spec.type);
+	value = scylla_bind_coerce(bind->type, call->arguments[index], &spec.type);
 	(void) scylla_encode(scylla_converter_new(&spec), value, SCYLLA_ROUND_STORE, &call->values);
 }
 

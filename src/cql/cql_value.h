@@ -202,4 +202,19 @@ extern size_t cql_write_duration(const cql_duration *duration, uint8_t *out);
  */
 extern bool cql_read_decimal(cql_cell cell, int32_t *scale, cql_cell *unscaled);
 
+/*
+ * Partition keys as the ring knows them: the cells of the partition key's columns, in its order,
+ * become one string of bytes, and that a token. (Protocol v4 says nothing of it: Cassandra's
+ * CompositeType and Murmur3Partitioner do, and ScyllaDB does the same.)
+ */
+
+/* The length of the serialized key; false: a component is null, or the key longer than 65535. */
+extern bool cql_key_measure(const cql_cell *components, int count, size_t *len);
+
+/* Write it, where it was measured before. */
+extern void cql_key_write(const cql_cell *components, int count, uint8_t *out);
+
+/* The place of a serialized key on the ring, as CQL's token() tells it. */
+extern int64_t cql_key_token(const uint8_t *key, size_t len);
+
 #endif /* CQL_VALUE_H */

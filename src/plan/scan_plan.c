@@ -13,8 +13,9 @@
 static List *
 encode_column(const ScyllaFetchColumn *column)
 {
-	return list_make4(makeInteger(column->attnum), makeString(column->name),
-					  makeString(column->type_text), makeInteger(column->is_key));
+	return list_make5(makeInteger(column->attnum), makeString(column->name),
+					  makeInteger(column->function), makeString(column->type_text),
+					  makeInteger(column->is_key));
 }
 
 static void
@@ -22,8 +23,9 @@ decode_column(List *packed, ScyllaFetchColumn *column)
 {
 	column->attnum = (AttrNumber) intVal(linitial(packed));
 	column->name = strVal(lsecond(packed));
-	column->type_text = strVal(lthird(packed));
-	column->is_key = intVal(lfourth(packed)) != 0;
+	column->function = (ScyllaFunction) intVal(lthird(packed));
+	column->type_text = strVal(lfourth(packed));
+	column->is_key = intVal(list_nth(packed, 4)) != 0;
 }
 
 static List *

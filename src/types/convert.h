@@ -26,6 +26,9 @@ extern const ScyllaFault scylla_fault_number_range;
 /* The row for a pair, whether for columns or only for bind values; NULL: none. */
 extern const ScyllaTypePair *scylla_type_row(const cql_type *cql, Oid base_type);
 
+/* The row for writetime() as timestamptz, which no other bigint goes with. */
+extern const ScyllaTypePair scylla_write_time_pair;
+
 extern void scylla_convert_raise(const ScyllaConverter *converter, const ScyllaFault *fault)
 	__attribute__((noreturn));
 
@@ -132,6 +135,7 @@ extern ScyllaFit scylla_encode_double_float8(ScyllaConverter *converter, Datum v
 
 /* time.c: timestamp and timestamptz are the same number, so they share. */
 extern Datum scylla_decode_timestamp(ScyllaConverter *converter, cql_cell cell);
+extern Datum scylla_decode_write_time(ScyllaConverter *converter, cql_cell cell);
 extern Datum scylla_decode_date(ScyllaConverter *converter, cql_cell cell);
 extern Datum scylla_decode_time(ScyllaConverter *converter, cql_cell cell);
 extern Datum scylla_decode_duration(ScyllaConverter *converter, cql_cell cell);

@@ -81,6 +81,19 @@ scylla_decode_timestamp(ScyllaConverter *converter, cql_cell cell)
 	return TimestampGetDatum(timestamp);
 }
 
+Datum
+scylla_decode_write_time(ScyllaConverter *converter, cql_cell cell)
+{
+	int64_t us;
+	int64 timestamp;
+
+	if (!cql_read_i64(cell, &us))
+		scylla_convert_raise(converter, &scylla_fault_malformed);
+	if (pg_sub_s64_overflow(us, EPOCH_MS * US_PER_MS, &timestamp) || !IS_VALID_TIMESTAMP(timestamp))
+		scylla_convert_raise(converter, &fault_timestamp);
+	return TimestampTzGetDatum(timestamp);
+}
+
 ScyllaFit
 scylla_encode_timestamp(ScyllaConverter *converter, Datum value, ScyllaRound round, StringInfo out)
 {

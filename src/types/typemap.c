@@ -38,6 +38,7 @@ static const char inet_reason[] = "CQL sorts addresses by bytes, IPv4 among IPv6
 /* Under excess_precision = truncate, 1000 times of CQL read as one. Order allows for it. */
 static const char time_reason[] = "times that differ by nanoseconds may read as equal";
 static const char duration_reason[] = "CQL cannot compare durations";
+static const char write_time_reason[] = "CQL cannot compare what writetime() gives";
 static const char custom_reason[] = "custom types are read only";
 
 static const ScyllaTypePair pairs[] = {
@@ -153,6 +154,10 @@ static const ScyllaTypePair other_encoding_pairs[] = {
 	{CQL_TYPE_TEXT, VARCHAROID, scylla_decode_text, scylla_encode_text, EXACT, NEVER,
 	 encoding_reason, false},
 };
+
+const ScyllaTypePair scylla_write_time_pair = {
+	CQL_TYPE_BIGINT, TIMESTAMPTZOID, scylla_decode_write_time, NULL,
+	NEVER,           NEVER,          write_time_reason,        false};
 
 static const ScyllaTypePair *
 find_row(const ScyllaTypePair *rows, int count, cql_type_id cql, Oid type)

@@ -18,15 +18,21 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 TEST_SECONDS = 120
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "time_limit(seconds): what the test may take, where that is more than usual")
+
+
 @pytest.fixture(autouse=True)
-def time_limit():
+def time_limit(request):
     """No test hangs the suite."""
+    marker = request.node.get_closest_marker("time_limit")
+    seconds = marker.args[0] if marker else TEST_SECONDS
 
     def fail(_number, _frame):
-        raise TimeoutError("the test took more than %d s" % TEST_SECONDS)
+        raise TimeoutError("the test took more than %d s" % seconds)
 
     previous = signal.signal(signal.SIGALRM, fail)
-    signal.alarm(TEST_SECONDS)
+    signal.alarm(seconds)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, previous)
@@ -43,6 +49,16 @@ def cql_port():
 
 
 @pytest.fixture(scope="session")
+def driver(cql_host, cql_port):
+    """The independent driver, connected (driver.py); its keyspaces go with the session."""
+    from driver import Driver
+
+    connected = Driver(cql_host, cql_port)
+    yield connected
+    connected.close()
+
+
+@pytest.fixture(scope="session")
 def database():
     """A fresh database with the extension in it; its name. All tests of a run share it."""
     name = "py"
@@ -56,6 +72,28 @@ def database():
         cursor.execute("CREATE EXTENSION scylla_fdw")
     connection.close()
     return name
+
+
+@pytest.fixture(scope="session")
+def make_keyspace(database, driver, cql_host, cql_port):
+    """make_keyspace(name): a new keyspace, and a schema and a foreign server of that name. Gives a
+    connection whose settings make the text of values the same everywhere."""
+    connections = []
+
+    def make(name):
+        driver.make_keyspace(name)
+        connection = psycopg2.connect(dbname=database)
+        connection.autocommit = True
+        connections.append(connection)
+        query(connection, "SET intervalstyle = 'iso_8601'; SET client_min_messages = warning; SET timezone = 'UTC';"
+                          "CREATE SCHEMA {0}; CREATE SERVER {0} FOREIGN DATA WRAPPER scylla_fdw "
+                          "OPTIONS (host '{1}', port '{2}'); CREATE USER MAPPING FOR CURRENT_USER SERVER {0}"
+              .format(name, cql_host, cql_port))
+        return connection
+
+    yield make
+    for connection in connections:
+        connection.close()
 
 
 @pytest.fixture
