@@ -125,9 +125,11 @@ describe_computed(ScyllaColumn *column, ScyllaKeyRole argument_role, const char 
 	column->cql_type_text = column->function == SCYLLA_FUNCTION_TTL ? "int" : "bigint";
 }
 
-static pg_attribute_noreturn() void raise_no_function(const ScyllaTable *table,
-													  const ScyllaColumn *column,
-													  const char *reason)
+static void raise_no_function(const ScyllaTable *table, const ScyllaColumn *column,
+							  const char *reason) __attribute__((noreturn));
+
+static void
+raise_no_function(const ScyllaTable *table, const ScyllaColumn *column, const char *reason)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
