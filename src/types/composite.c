@@ -10,6 +10,7 @@
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
@@ -127,6 +128,20 @@ scylla_composite_build(ScyllaConverter *converter)
 		build_children(converter, lookup_rowtype_tupdesc_copy(converter->base_type, -1));
 }
 
+/* "(integer, unknown)" */
+static char *
+describe_attributes(TupleDesc descriptor)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int i = 0; i < descriptor->natts; i++)
+		appendStringInfo(&text, "%s%s", i > 0 ? ", " : "(",
+						 format_type_be(TupleDescAttr(descriptor, i)->atttypid));
+	appendStringInfoChar(&text, ')');
+	return text.data;
+}
+
 /* A record's attributes; those of the next one may be others. */
 static void
 adopt_record(ScyllaConverter *converter, HeapTupleHeader header)
@@ -144,7 +159,9 @@ adopt_record(ScyllaConverter *converter, HeapTupleHeader header)
 	descriptor = lookup_rowtype_tupdesc_copy(type, typmod);
 	if (!does_descriptor_fit(converter->cql, descriptor, SCYLLA_PAIR_OF_VALUE))
 	{
-		fault.hint = psprintf("Types that it goes with: %s.", scylla_type_choices(converter->cql));
+		fault.detail = psprintf("Its fields are of types %s.", describe_attributes(descriptor));
+		fault.hint = psprintf("Cast them, or the row. Types that it goes with: %s.",
+							  scylla_type_choices(converter->cql));
 		scylla_convert_raise(converter, &fault);
 	}
 	build_children(converter, descriptor);
