@@ -117,7 +117,7 @@ static const char *
 find_obstacle(const ScyllaRemoteColumn *column, const cql_type *type, const char *local_name)
 {
 	if (type == NULL)
-		return psprintf("CQL type %s is not supported yet.", column->type_text);
+		return psprintf("CQL type %s is not known.", column->type_text);
 	if (SystemAttributeByName(local_name) != NULL)
 		return psprintf("PostgreSQL has a system column of the name \"%s\".", local_name);
 	return NULL;
