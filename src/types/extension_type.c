@@ -30,8 +30,9 @@ is_text(const cql_type *cql)
 	return cql->id == CQL_TYPE_TEXT || cql->id == CQL_TYPE_ASCII;
 }
 
-const char *
-scylla_extension_type_name(const cql_type *cql)
+/* Each of the types bears its extension's name. NULL: there is none. */
+static const char *
+name_of_type(const cql_type *cql)
 {
 	if (cql->id == CQL_TYPE_MAP && is_text(cql->elements[0]) && is_text(cql->elements[1]))
 		return "hstore";
@@ -40,11 +41,18 @@ scylla_extension_type_name(const cql_type *cql)
 	return NULL;
 }
 
-/* Each of the types bears its extension's name. */
+const char *
+scylla_extension_type_choice(const cql_type *cql)
+{
+	const char *name = name_of_type(cql);
+
+	return name != NULL && OidIsValid(get_extension_oid(name, true)) ? name : NULL;
+}
+
 bool
 scylla_extension_type_fits(const cql_type *cql, Oid type)
 {
-	const char *name = scylla_extension_type_name(cql);
+	const char *name = name_of_type(cql);
 	HeapTuple tuple = name != NULL ? SearchSysCache1(TYPEOID, ObjectIdGetDatum(type)) : NULL;
 	bool is_named_so;
 	Oid extension;

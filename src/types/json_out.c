@@ -11,7 +11,7 @@
 #include "types/structure.h"
 
 static const ScyllaFault fault_same_key = {
-	ERRCODE_UNTRANSLATABLE_CHARACTER, "map with two keys of the same text",
+	ERRCODE_DUPLICATE_JSON_OBJECT_KEY_VALUE, "map with two keys of the same text",
 	"jsonb would hold only one of them.", "Declare the column as an array of a composite type."};
 
 static JsonbValue *push_structure(ScyllaConverter *converter, cql_cell cell,

@@ -313,7 +313,7 @@ read_hex(const char *text, int len, uint8 *out)
 		int low = hex_digit(text[2 * i + 1]);
 
 		bad |= high | low;
-		out[i] = (uint8) ((high << 4) | low);
+		out[i] = (uint8) ((high & 0xF) << 4 | (low & 0xF));
 	}
 	return bad >= 0;
 }

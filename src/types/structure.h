@@ -78,8 +78,8 @@ extern bool scylla_array_fits(const cql_type *cql, Oid type, ScyllaPairUse use);
 extern bool scylla_entries_fit(const cql_type *map, Oid type, ScyllaPairUse use);
 extern bool scylla_composite_fits(const cql_type *cql, Oid type, ScyllaPairUse use);
 extern bool scylla_extension_type_fits(const cql_type *cql, Oid type);
-/* "hstore", or NULL: no extension has a type for it. */
-extern const char *scylla_extension_type_name(const cql_type *cql);
+/* "hstore", or NULL: no extension that is installed has a type for it. */
+extern const char *scylla_extension_type_choice(const cql_type *cql);
 
 /* ---- what structure.c builds with ---- */
 

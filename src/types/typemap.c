@@ -374,8 +374,8 @@ append_choices(StringInfo text, const ScyllaTypePair *row, const cql_type *cql)
 				appendStringInfo(text, "%scomposite type of its fields", separator);
 			break;
 		case ANYNONARRAYOID:
-			if (scylla_extension_type_name(cql) != NULL)
-				appendStringInfo(text, "%s%s", separator, scylla_extension_type_name(cql));
+			if (scylla_extension_type_choice(cql) != NULL)
+				appendStringInfo(text, "%s%s", separator, scylla_extension_type_choice(cql));
 			break;
 		default:
 			appendStringInfo(text, "%s%s", separator, format_type_be(row->type));
