@@ -109,3 +109,34 @@ CREATE FUNCTION scylla_fdw_version()
 RETURNS text
 AS 'MODULE_PATHNAME'
 LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE;
+
+-- Values of CQL's own kinds.
+
+CREATE FUNCTION scylla_token(relation regclass, VARIADIC key "any")
+RETURNS bigint
+AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION scylla_token(regclass, "any")
+	IS 'token of a partition key, as CQL''s token() gives it';
+
+CREATE FUNCTION timeuuid_timestamp(uuid)
+RETURNS timestamp with time zone
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE;
+
+CREATE FUNCTION min_timeuuid(timestamp with time zone)
+RETURNS uuid
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE;
+
+CREATE FUNCTION max_timeuuid(timestamp with time zone)
+RETURNS uuid
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION timeuuid_timestamp(uuid) IS 'time of a timeuuid; tenths of a microsecond are dropped';
+COMMENT ON FUNCTION min_timeuuid(timestamp with time zone)
+	IS 'the least timeuuid of the timestamp''s millisecond, as CQL''s minTimeuuid gives it';
+COMMENT ON FUNCTION max_timeuuid(timestamp with time zone)
+	IS 'the greatest timeuuid of the timestamp''s millisecond, as CQL''s maxTimeuuid gives it';

@@ -7,8 +7,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "access/htup_details.h"
 #include "access/reloptions.h"
 #include "catalog/pg_attribute.h"
@@ -37,6 +35,7 @@
 /* A round trip over a network and the decoding of a row, in the planner's units. */
 #define DEFAULT_STARTUP_COST 100.0
 #define DEFAULT_TUPLE_COST 0.02
+#define MAX_COST 1e10 /* more makes the sums of large joins infinite */
 
 /* ---- parsers ---- */
 
@@ -105,7 +104,7 @@ parse_cost(const OptionRow *row, const char *text, void *field)
 {
 	double value;
 
-	if (!parse_real(text, &value, 0, NULL) || !isfinite(value) || value < 0)
+	if (!parse_real(text, &value, 0, NULL) || !(value >= 0 && value <= MAX_COST))
 		return false;
 	*(double *) field = value;
 	return true;
@@ -264,6 +263,39 @@ parse_type(const OptionRow *row, const char *text, void *field)
 	return is_type && parse_any_text(row, text, field);
 }
 
+/* function: ttl(column), writetime(column), token. The name in parentheses is exact and unquoted,
+ * as in the option column. Fills several fields, so its field is the whole struct. */
+static bool
+parse_function(const OptionRow *row, const char *text, void *field)
+{
+	static const struct
+	{
+		const char *start;
+		ScyllaFunction function;
+	} functions[] = {{"ttl(", SCYLLA_FUNCTION_TTL}, {"writetime(", SCYLLA_FUNCTION_WRITETIME}};
+	ScyllaColumnOptions *column = field;
+	size_t length = strlen(text);
+
+	column->function_text = pstrdup(text);
+	if (strcmp(text, "token") == 0)
+	{
+		column->function = SCYLLA_FUNCTION_TOKEN;
+		return true;
+	}
+	for (size_t i = 0; i < lengthof(functions); i++)
+	{
+		size_t start = strlen(functions[i].start);
+
+		if (strncmp(text, functions[i].start, start) != 0 || length < start + 2 ||
+			text[length - 1] != ')')
+			continue;
+		column->function = functions[i].function;
+		column->argument = pnstrdup(text + start, length - start - 1);
+		return true;
+	}
+	return false;
+}
+
 static void
 guard_password_required(const OptionRow *row, const void *field)
 {
@@ -307,7 +339,7 @@ static const struct
 	.allowed = "a duration from 1ms to 1h, as 500ms or 5s; a bare number is milliseconds"
 #define NAME .parse = parse_name, .allowed = "a name of at least one character"
 #define BOOLEAN .parse = parse_boolean, .allowed = "true or false"
-#define COST .parse = parse_cost, .allowed = "a number that is not negative"
+#define COST .parse = parse_cost, .allowed = "a number from 0 to 1e10"
 #define LEVEL(use) .parse = parse_consistency, .level_use = (use)
 
 static const OptionRow rows[] = {
@@ -342,6 +374,8 @@ static const OptionRow rows[] = {
 				"counted from 1"},
 	{"type", PLACE_COLUMN, COLUMN_FIELD(type), parse_type,
 	 .allowed = "a type as CQL spells it, as frozen<map<text, int>>"},
+	{"function", PLACE_COLUMN, 0, parse_function,
+	 .allowed = "ttl(column), writetime(column) or token, with the remote column's exact name"},
 
 	{"import_views", PLACE_IMPORT, IMPORT_FIELD(has_views), BOOLEAN},
 	{"import_cdc", PLACE_IMPORT, IMPORT_FIELD(has_cdc), BOOLEAN},
@@ -474,6 +508,30 @@ read_options(List *definitions, int place, bool is_ddl, void *values)
 	}
 }
 
+/* A computed column stands for no remote column, and CQL knows the type of what it shows. */
+static void
+check_computed(const List *definitions)
+{
+	const char *other = NULL;
+	bool is_computed = false;
+	ListCell *cell;
+
+	foreach (cell, definitions)
+	{
+		const char *name = lfirst_node(DefElem, cell)->defname;
+
+		if (strcmp(name, "function") == 0)
+			is_computed = true;
+		else if (other == NULL)
+			other = name;
+	}
+	if (is_computed && other != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+				 errmsg("option \"%s\" cannot be set together with option \"function\"", other),
+				 errhint("A computed column has the option \"function\" alone.")));
+}
+
 extern PGDLLEXPORT Datum scylla_fdw_validator(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(scylla_fdw_validator);
 
@@ -493,6 +551,8 @@ scylla_fdw_validator(PG_FUNCTION_ARGS)
 		if (OidIsValid(catalog) && places[i].catalog == catalog)
 			place = places[i].place;
 	read_options(definitions, place, true, &scratch);
+	if (place == PLACE_COLUMN)
+		check_computed(definitions);
 	PG_RETURN_VOID();
 }
 

@@ -77,6 +77,15 @@ typedef enum ScyllaKeyRole
 	SCYLLA_KEY_REGULAR
 } ScyllaKeyRole;
 
+/* What a read-only computed column shows instead of a remote column's value. */
+typedef enum ScyllaFunction
+{
+	SCYLLA_FUNCTION_NONE,
+	SCYLLA_FUNCTION_TTL,       /* seconds that the value of a column still has */
+	SCYLLA_FUNCTION_WRITETIME, /* microseconds since 1970 of a column's last write */
+	SCYLLA_FUNCTION_TOKEN      /* the partition's place on the ring */
+} ScyllaFunction;
+
 typedef struct ScyllaColumnOptions
 {
 	char *column; /* remote name; the local column's where the option is not set */
@@ -84,6 +93,9 @@ typedef struct ScyllaColumnOptions
 	int position;       /* in the partition or clustering key, from 1; else 0 */
 	bool is_descending; /* clustering order */
 	char *type;         /* CQL type text, or NULL */
+	ScyllaFunction function;
+	char *function_text; /* the option as typed; NULL where it is not set */
+	char *argument;      /* remote column that the function is of; NULL for token */
 } ScyllaColumnOptions;
 
 extern ScyllaColumnOptions *scylla_options_of_column(Oid relid, AttrNumber attnum);

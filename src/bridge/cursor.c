@@ -58,20 +58,6 @@ scylla_statement_forget(ScyllaSession *session, const ScyllaStatement *statement
 	cql_session_forget_statement(session->cql, statement->handle);
 }
 
-/*
- * Non-superusers must have been asked for their password. Looked at once an answer is there, and
- * before an error of the server is told, since only a connection that is ready gives answers.
- */
-static void
-check_password(ScyllaSession *session, cql_status status, const cql_error *error)
-{
-	bool is_answered = status == CQL_OK || (error->kind == CQL_ERROR_SERVER &&
-											error->server_code >= CQL_SERVER_UNAVAILABLE);
-
-	if (is_answered)
-		scylla_session_check_password(session);
-}
-
 static void
 submit_prepare(ScyllaStatement *statement, const char *cql, const ScyllaReportContext *about)
 {
@@ -115,7 +101,6 @@ scylla_prepare(ScyllaSession *session, const char *cql, const ScyllaReportContex
 	cql_request_free(statement->request);
 	statement->request = NULL;
 
-	check_password(session, status, &error);
 	if (status != CQL_OK)
 		scylla_report(&error, &context);
 	return statement;
@@ -266,20 +251,6 @@ submit_page(ScyllaCursor *cursor)
 	return status;
 }
 
-/*
- * A request that is not a PREPARE must not be the first of a session whose server has yet to ask
- * for the password: it would be served before that is known.
- */
-static void
-check_access(ScyllaCursor *cursor)
-{
-	ScyllaReportContext about = {.session = cursor->spec.session};
-
-	if (scylla_session_is_unchecked(cursor->spec.session))
-		scylla_statement_release(
-			scylla_prepare(cursor->spec.session, "SELECT key FROM system.local", &about));
-}
-
 void
 scylla_cursor_start(ScyllaCursor *cursor, const char *values, size_t values_len, int value_count)
 {
@@ -287,15 +258,13 @@ scylla_cursor_start(ScyllaCursor *cursor, const char *values, size_t values_len,
 	copy_values(cursor, values, values_len, value_count);
 	cursor->start_pages = cursor->counters.pages;
 	cursor->is_started = true;
-	/* If the session is BUSY, or must be checked first, next_page() sends it. */
-	if (!scylla_session_is_unchecked(cursor->spec.session))
-		(void) submit_page(cursor);
+	/* If the session is BUSY, next_page() sends it. */
+	(void) submit_page(cursor);
 }
 
 static void
 submit_page_waiting(ScyllaCursor *cursor)
 {
-	check_access(cursor);
 	while (submit_page(cursor) == CQL_BUSY)
 		scylla_wait_room(cursor->spec.session->cql);
 }
@@ -384,7 +353,6 @@ take_page(ScyllaCursor *cursor)
 			return false;
 		}
 		cursor->is_started = false;
-		check_password(cursor->spec.session, status, &error);
 		scylla_report(&error, &cursor->spec.about);
 	}
 	cursor->is_ahead = false;

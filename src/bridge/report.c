@@ -55,6 +55,10 @@ static const ReportRow report_rows[] = {
 	{CQL_ERROR_CREDENTIALS, ANY_CODE, SIDE_ANY, ERRCODE_INVALID_PASSWORD,
 	 "server \"%s\" asks for credentials that the user mapping does not give",
 	 "Set options user and password of the user mapping."},
+	{CQL_ERROR_NOT_ASKED, ANY_CODE, SIDE_ANY, ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED,
+	 "a password is required for server \"%s\"",
+	 "Turn on authentication in the server, or let a superuser set option password_required of the "
+	 "user mapping to false."},
 	{CQL_ERROR_LOST, ANY_CODE, SIDE_WRITE, ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN,
 	 "connection to server \"%s\" was lost while writing", HINT_APPLIED},
 	{CQL_ERROR_LOST, ANY_CODE, SIDE_READ, ERRCODE_CONNECTION_FAILURE,

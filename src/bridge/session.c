@@ -33,7 +33,6 @@ typedef struct SessionEntry
 	/* Superusers and others do not share a session of a public mapping: what the one may do
 	 * without a password the other may not. */
 	bool is_superuser;
-	bool must_ask_password;
 	bool has_descriptor; /* accounted with AcquireExternalFD() */
 	bool is_whole;       /* false: its making failed */
 	uint32 server_hash;
@@ -236,6 +235,8 @@ open_cql_session(SessionEntry *entry, const ScyllaOptions *options, const Contac
 		.contact_count = contacts->count,
 		.user = options->user,
 		.password = options->password,
+		/* Else who is no superuser would use an access that is not its own. */
+		.must_ask_password = !entry->is_superuser && options->is_password_required,
 		.application_name =
 			application_name != NULL && application_name[0] != '\0' ? application_name : NULL,
 		.connect_timeout_ms = options->connect_timeout_ms,
@@ -311,7 +312,6 @@ make_session(Oid serverid, Oid userid)
 	resolve_contacts(&contacts, options);
 
 	entry->session.server_name = MemoryContextStrdup(entry->context, options->server_name);
-	entry->must_ask_password = !entry->is_superuser && options->is_password_required;
 	if (contacts.unresolved.len > 0)
 		entry->unresolved = MemoryContextStrdup(entry->context, contacts.unresolved.data);
 	take_descriptor(entry);
@@ -370,33 +370,6 @@ scylla_session_pin(ScyllaSession *session, MemoryContext context)
 	callback->arg = session;
 	MemoryContextRegisterResetCallback(context, callback);
 	session->pin_count++;
-}
-
-bool
-scylla_session_is_unchecked(const ScyllaSession *session)
-{
-	return entry_of(session)->must_ask_password;
-}
-
-void
-scylla_session_check_password(ScyllaSession *session)
-{
-	SessionEntry *entry = entry_of(session);
-
-	if (!entry->must_ask_password)
-		return;
-	if (!cql_session_has_password_been_asked(session->cql))
-	{
-		session->is_stale = true;
-		ereport(ERROR,
-				(errcode(ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED),
-				 errmsg("a password is required for server \"%s\"", session->server_name),
-				 errdetail("The server did not ask for the password: a user who is no superuser "
-						   "would use an access that is not its own."),
-				 errhint("Turn on authentication in the server, or let a superuser set option "
-						 "password_required of the user mapping to false.")));
-	}
-	entry->must_ask_password = false;
 }
 
 const char *

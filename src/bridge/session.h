@@ -36,13 +36,6 @@ extern ScyllaSession *scylla_session_get(Oid serverid, Oid userid);
 /* Keep a session while a memory context lives (a scan's): unpinned by that context's reset. */
 extern void scylla_session_pin(ScyllaSession *session, MemoryContext context);
 
-/* Non-superusers: the server must in fact have asked for the mapping's password (2F003 if not).
- * To be called once the session has its first connection; cursor.c does. */
-extern void scylla_session_check_password(ScyllaSession *session);
-
-/* Whether that is still to be checked: then nothing but a PREPARE may be sent first. */
-extern bool scylla_session_is_unchecked(const ScyllaSession *session);
-
 /* Contact points of the session whose names could not be resolved, for a detail; NULL: none. */
 extern const char *scylla_session_unresolved(const ScyllaSession *session);
 

@@ -18,7 +18,7 @@ extern void scylla_wait_request(cql_request *request);
 /* Return once the session takes another request. */
 extern void scylla_wait_room(cql_session *session);
 
-/* Hand what was submitted to the kernel and take in what has come, without waiting. */
+/* One turn of the loop without waiting: what was submitted leaves. */
 extern void scylla_wait_nothing(void);
 
 /* Microseconds that this backend has waited so far: callers take differences. */

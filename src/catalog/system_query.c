@@ -81,13 +81,6 @@ scylla_system_query_start(ScyllaSession *session, const char *cql, const char *f
 	query->release.arg = query;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &query->release);
 
-	if (scylla_session_is_unchecked(session))
-	{
-		ScyllaReportContext about = {.session = session, .cql = cql};
-
-		/* Prepared for that check alone: nothing may be read before it. */
-		(void) scylla_prepare(session, cql, &about);
-	}
 	initStringInfo(&values);
 	if (first != NULL)
 		append_name(&values, first);

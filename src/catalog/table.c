@@ -13,6 +13,12 @@
 #include "catalog/schema.h"
 #include "catalog/table.h"
 
+static bool
+is_computed(const ScyllaColumn *column)
+{
+	return column->function != SCYLLA_FUNCTION_NONE;
+}
+
 static void
 read_local_columns(ScyllaTable *table)
 {
@@ -38,6 +44,10 @@ read_local_columns(ScyllaTable *table)
 		column->position = options->position;
 		column->is_descending = options->is_descending;
 		column->cql_type_text = options->type;
+		column->function = options->function;
+		column->argument = options->argument;
+		if (options->function != SCYLLA_FUNCTION_NONE)
+			column->name = options->function_text;
 		column->type = attribute->atttypid;
 		column->typmod = attribute->atttypmod;
 		column->collation = attribute->attcollation;
@@ -67,7 +77,7 @@ collect_key(const ScyllaTable *table, ScyllaKeyRole role, int count)
 		ScyllaColumn *column = &table->columns[i];
 		ScyllaColumn **place;
 
-		if (column->attnum == 0 || column->role != role)
+		if (column->attnum == 0 || is_computed(column) || column->role != role)
 			continue;
 		place = &key[column->position - 1];
 		if (*place != NULL && strcmp((*place)->name, column->name) != 0)
@@ -86,6 +96,70 @@ collect_key(const ScyllaTable *table, ScyllaKeyRole role, int count)
 	return key;
 }
 
+/* The remote key's own columns, which need not all be declared here: token() is of all of them. */
+static void
+name_partition_key(ScyllaTable *table)
+{
+	table->partition_names = palloc0(Max(table->partition_count, 1) * sizeof(char *));
+	table->partition_types = palloc0(Max(table->partition_count, 1) * sizeof(char *));
+	for (int i = 0; i < table->partition_count; i++)
+	{
+		if (table->partition_key[i] == NULL)
+			continue;
+		table->partition_names[i] = table->partition_key[i]->name;
+		table->partition_types[i] = table->partition_key[i]->cql_type_text;
+	}
+}
+
+/* ---- computed columns ---- */
+
+/*
+ * A computed column has its argument's role as far as CQL's rules about static columns go: that of
+ * a static column is static.
+ */
+static void
+describe_computed(ScyllaColumn *column, ScyllaKeyRole argument_role, const char *argument_type)
+{
+	column->role = argument_role;
+	column->argument_type = argument_type;
+	column->cql_type_text = column->function == SCYLLA_FUNCTION_TTL ? "int" : "bigint";
+}
+
+static pg_attribute_noreturn() void raise_no_function(const ScyllaTable *table,
+													  const ScyllaColumn *column,
+													  const char *reason)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("column \"%s\" of foreign table \"%s\" cannot show %s", column->local_name,
+					table->local_name, column->name),
+			 errdetail("%s", reason),
+			 errhint("Name another column in the option \"function\", or drop the column.")));
+}
+
+/* What CQL has a TTL and a time of for each value: a cell of its own outside the key. */
+static void
+check_argument(const ScyllaTable *table, const ScyllaColumn *column, cql_type_arena *arena)
+{
+	const cql_type *type;
+
+	if (column->argument == NULL)
+		return;
+	if (column->role == SCYLLA_KEY_PARTITION || column->role == SCYLLA_KEY_CLUSTERING)
+		raise_no_function(table, column,
+						  psprintf("\"%s\" is part of the primary key.", column->argument));
+	type = cql_type_parse(arena, column->argument_type);
+	if (type == NULL || type->is_frozen)
+		return;
+	if (type->id == CQL_TYPE_LIST || type->id == CQL_TYPE_SET || type->id == CQL_TYPE_MAP ||
+		type->id == CQL_TYPE_UDT)
+		raise_no_function(
+			table, column,
+			psprintf("\"%s\" is not frozen: each element has its own.", column->argument));
+}
+
+/* ---- described by options ---- */
+
 static bool
 has_gap(ScyllaColumn **key, int count)
 {
@@ -93,6 +167,47 @@ has_gap(ScyllaColumn **key, int count)
 		if (key[i] == NULL)
 			return true;
 	return false;
+}
+
+/* The local column that shows a remote one, or NULL. */
+static const ScyllaColumn *
+find_local_column(const ScyllaTable *table, const char *name)
+{
+	for (int i = 0; i < table->column_count; i++)
+	{
+		const ScyllaColumn *column = &table->columns[i];
+
+		if (column->attnum != 0 && !is_computed(column) && strcmp(column->name, name) == 0)
+			return column;
+	}
+	return NULL;
+}
+
+static bool
+has_description(const ScyllaTable *table, const ScyllaColumn *column)
+{
+	if (column->attnum != 0 && is_computed(column))
+		return column->argument == NULL || find_local_column(table, column->argument) != NULL;
+	return column->attnum != 0 && column->role != SCYLLA_KEY_UNKNOWN &&
+		   column->cql_type_text != NULL;
+}
+
+static void
+describe_computed_by_options(ScyllaTable *table)
+{
+	for (int i = 0; i < table->column_count; i++)
+	{
+		ScyllaColumn *column = &table->columns[i];
+		const ScyllaColumn *argument;
+
+		if (!is_computed(column))
+			continue;
+		argument = column->argument != NULL ? find_local_column(table, column->argument) : NULL;
+		if (argument != NULL)
+			describe_computed(column, argument->role, argument->cql_type_text);
+		else
+			describe_computed(column, SCYLLA_KEY_REGULAR, NULL);
+	}
 }
 
 /*
@@ -103,49 +218,62 @@ static bool
 is_described_by_options(ScyllaTable *table)
 {
 	for (int i = 0; i < table->column_count; i++)
-	{
-		const ScyllaColumn *column = &table->columns[i];
-
-		if (column->attnum == 0 || column->role == SCYLLA_KEY_UNKNOWN ||
-			column->cql_type_text == NULL)
+		if (!has_description(table, &table->columns[i]))
 			return false;
-	}
 	table->partition_count = count_key(table, SCYLLA_KEY_PARTITION);
 	table->clustering_count = count_key(table, SCYLLA_KEY_CLUSTERING);
 	table->partition_key = collect_key(table, SCYLLA_KEY_PARTITION, table->partition_count);
 	table->clustering_key = collect_key(table, SCYLLA_KEY_CLUSTERING, table->clustering_count);
-	return table->partition_count > 0 && !has_gap(table->partition_key, table->partition_count) &&
-		   !has_gap(table->clustering_key, table->clustering_count);
+	if (table->partition_count == 0 || has_gap(table->partition_key, table->partition_count) ||
+		has_gap(table->clustering_key, table->clustering_count))
+		return false;
+	name_partition_key(table);
+	describe_computed_by_options(table);
+	return true;
 }
 
-static pg_attribute_noreturn() void
+/* ---- described by the cluster ---- */
+
+static void raise_no_column(const ScyllaTable *table, const ScyllaColumn *column,
+							const ScyllaRemoteTable *remote) __attribute__((noreturn));
+
+static void
 raise_no_column(const ScyllaTable *table, const ScyllaColumn *column,
 				const ScyllaRemoteTable *remote)
 {
+	const char *name = is_computed(column) ? column->argument : column->name;
+	const char *option = is_computed(column) ? "function" : "column";
 	List *names = NIL;
 	const char *closest;
 	const char *hint;
 
 	for (int i = 0; i < remote->column_count; i++)
 		names = lappend(names, remote->columns[i].name);
-	closest = scylla_closest_name(column->name, names);
+	closest = scylla_closest_name(name, names);
 	if (closest == NULL)
-		hint = "Name the remote column with the column's option \"column\", or drop it.";
-	else if (pg_strcasecmp(closest, column->name) == 0)
+		hint =
+			psprintf("Name the remote column with the column's option \"%s\", or drop it.", option);
+	else if (pg_strcasecmp(closest, name) == 0)
 		hint = psprintf("The remote column is named \"%s\", and case matters: set the column's "
-						"option \"column\".",
-						closest);
+						"option \"%s\".",
+						closest, option);
 	else
-		hint = psprintf("Perhaps \"%s\" is meant: set the column's option \"column\".", closest);
-	ereport(ERROR, (errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
-					errmsg("column \"%s\" does not exist in remote table %s.%s", column->name,
-						   remote->keyspace, remote->name),
-					errdetail("Column \"%s\" of foreign table \"%s\" stands for it.",
-							  column->local_name, table->local_name),
-					errhint("%s", hint)));
+		hint =
+			psprintf("Perhaps \"%s\" is meant: set the column's option \"%s\".", closest, option);
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
+			 errmsg("column \"%s\" does not exist in remote table %s.%s", name, remote->keyspace,
+					remote->name),
+			 errdetail(is_computed(column) ? "Column \"%s\" of foreign table \"%s\" needs it."
+										   : "Column \"%s\" of foreign table \"%s\" stands for it.",
+					   column->local_name, table->local_name),
+			 errhint("%s", hint)));
 }
 
-static pg_attribute_noreturn() void
+static void raise_no_table(const ScyllaTable *table, ScyllaSession *session)
+	__attribute__((noreturn));
+
+static void
 raise_no_table(const ScyllaTable *table, ScyllaSession *session)
 {
 	const char *keyspace = table->options->keyspace;
@@ -185,6 +313,46 @@ count_remote_key(const ScyllaRemoteTable *remote, ScyllaKeyRole role)
 }
 
 static void
+describe_column(const ScyllaTable *table, ScyllaColumn *column, const ScyllaRemoteTable *remote)
+{
+	const char *name = is_computed(column) ? column->argument : column->name;
+	const ScyllaRemoteColumn *remote_column;
+
+	if (column->function == SCYLLA_FUNCTION_TOKEN)
+	{
+		describe_computed(column, SCYLLA_KEY_REGULAR, NULL);
+		return;
+	}
+	remote_column = find_remote_column(remote, name);
+	if (remote_column == NULL)
+		raise_no_column(table, column, remote);
+	if (is_computed(column))
+	{
+		describe_computed(column, remote_column->role, pstrdup(remote_column->type_text));
+		return;
+	}
+	column->role = remote_column->role;
+	column->position = remote_column->position;
+	column->is_descending = remote_column->is_descending;
+	column->cql_type_text = pstrdup(remote_column->type_text);
+}
+
+static void
+name_remote_partition_key(ScyllaTable *table, const ScyllaRemoteTable *remote)
+{
+	name_partition_key(table);
+	for (int i = 0; i < remote->column_count; i++)
+	{
+		const ScyllaRemoteColumn *column = &remote->columns[i];
+
+		if (column->role != SCYLLA_KEY_PARTITION)
+			continue;
+		table->partition_names[column->position - 1] = pstrdup(column->name);
+		table->partition_types[column->position - 1] = pstrdup(column->type_text);
+	}
+}
+
+static void
 describe_by_cluster(ScyllaTable *table, ScyllaSession *session)
 {
 	const ScyllaRemoteTable *remote =
@@ -193,24 +361,13 @@ describe_by_cluster(ScyllaTable *table, ScyllaSession *session)
 	if (remote == NULL)
 		raise_no_table(table, session);
 	for (int i = 0; i < table->column_count; i++)
-	{
-		ScyllaColumn *column = &table->columns[i];
-		const ScyllaRemoteColumn *remote_column;
-
-		if (column->attnum == 0)
-			continue;
-		remote_column = find_remote_column(remote, column->name);
-		if (remote_column == NULL)
-			raise_no_column(table, column, remote);
-		column->role = remote_column->role;
-		column->position = remote_column->position;
-		column->is_descending = remote_column->is_descending;
-		column->cql_type_text = pstrdup(remote_column->type_text);
-	}
+		if (table->columns[i].attnum != 0)
+			describe_column(table, &table->columns[i], remote);
 	table->partition_count = count_remote_key(remote, SCYLLA_KEY_PARTITION);
 	table->clustering_count = count_remote_key(remote, SCYLLA_KEY_CLUSTERING);
 	table->partition_key = collect_key(table, SCYLLA_KEY_PARTITION, table->partition_count);
 	table->clustering_key = collect_key(table, SCYLLA_KEY_CLUSTERING, table->clustering_count);
+	name_remote_partition_key(table, remote);
 }
 
 /* The user's session if it has a connection; a size is not worth opening one. */
@@ -226,7 +383,6 @@ find_connected_session(const ScyllaTable *table)
 		if (session->serverid == table->options->serverid && !session->is_stale &&
 			session->umid == table->options->umid &&
 			(OidIsValid(session->umid) || session->userid == table->userid) &&
-			!scylla_session_is_unchecked(session) &&
 			cql_session_connection(session->cql, 0, &connection) && connection.is_ready)
 			return session;
 	}
@@ -244,8 +400,9 @@ resolve_types(ScyllaTable *table)
 
 		if (column->attnum == 0)
 			continue;
+		check_argument(table, column, arena);
 		column->cql_type = cql_type_parse(arena, column->cql_type_text);
-		if (column->cql_type != NULL)
+		if (column->cql_type != NULL && !is_computed(column))
 			column->pair = scylla_type_pair_find(column->cql_type, column->type);
 	}
 }

@@ -16,14 +16,18 @@ typedef struct ScyllaColumn
 {
 	AttrNumber attnum; /* 0: a dropped local column; all else is unset then */
 	const char *local_name;
-	const char *name; /* remote, exact case, unquoted */
-	ScyllaKeyRole role;
+	const char *name; /* remote, exact case, unquoted; of a computed column its option */
+	ScyllaFunction function;
+	const char *argument;      /* remote column that the function is of, or NULL */
+	const char *argument_type; /* its CQL type */
+	ScyllaKeyRole role;        /* of a computed column never part of the key */
 	int position;
 	bool is_descending;
 	const char *cql_type_text;
 	const cql_type *cql_type;   /* NULL: its text is not understood */
 	const ScyllaTypePair *pair; /* NULL: declared as a type that does not go with it; whoever
-								 * makes the column's converter gets the error HV004 */
+								 * makes the column's converter gets the error HV004. NULL too for
+								 * a computed column, which nothing is compared with remotely */
 	Oid type;
 	int32 typmod;
 	Oid collation;
@@ -40,6 +44,8 @@ typedef struct ScyllaTable
 	ScyllaColumn *columns;  /* by attnum - 1 */
 	int partition_count;
 	ScyllaColumn **partition_key; /* by position; NULL where no local column stands for it */
+	const char **partition_names; /* by position: remote names */
+	const char **partition_types; /* by position: CQL types */
 	int clustering_count;
 	ScyllaColumn **clustering_key; /* likewise */
 	/* Rough sizes; negative: unknown. */

@@ -71,6 +71,14 @@ warn_if_cut(const char *remote_name, const char *local_name)
 						  errmsg("remote name \"%s\" is cut to \"%s\"", remote_name, local_name)));
 }
 
+/* Names become equal by folding or by being cut. */
+static const char *
+advise_on_collision(const Import *import)
+{
+	return import->options->is_lowered ? "Import without the option case 'lower', or leave"
+									   : "Leave";
+}
+
 /* ---- columns ---- */
 
 /* Asked for at the first column that is of one. */
@@ -172,12 +180,11 @@ append_columns(StringInfo command, Import *import, const ScyllaRemoteTable *tabl
 			continue;
 		}
 		if (has_name(names, local_name))
-			ereport(ERROR,
-					(errcode(ERRCODE_DUPLICATE_COLUMN),
-					 errmsg("two columns of %s.%s would get the name \"%s\"", table->keyspace,
-							table->name, local_name),
-					 errhint("Import without the option case 'lower', or leave the table out with "
-							 "EXCEPT and declare it by hand.")));
+			ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN),
+							errmsg("two columns of %s.%s would get the name \"%s\"",
+								   table->keyspace, table->name, local_name),
+							errhint("%s the table out with EXCEPT and declare it by hand.",
+									advise_on_collision(import))));
 		warn_if_cut(column->name, local_name);
 		if (names != NIL)
 			appendStringInfoChar(command, ',');
@@ -262,8 +269,8 @@ consider_table(Import *import, const char *remote_name)
 		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_TABLE),
 						errmsg("two tables of keyspace \"%s\" would get the name \"%s\"",
 							   import->stmt->remote_schema, local_name),
-						errhint("Import without the option case 'lower', or leave the name out "
-								"with EXCEPT and declare the tables by hand.")));
+						errhint("%s the name out with EXCEPT and declare the tables by hand.",
+								advise_on_collision(import))));
 	import->local_names = lappend(import->local_names, local_name);
 	import_table(import, table, local_name);
 }

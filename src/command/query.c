@@ -20,6 +20,7 @@
 #include "utils/tuplestore.h"
 
 #include "bridge/cursor.h"
+#include "command/bind_value.h"
 #include "compat.h"
 #include "tcop/utility.h"
 #include "types/typemap.h"
@@ -73,12 +74,11 @@ open_pass_through(PassThrough *call, FunctionCallInfo fcinfo)
 	scylla_session_pin(call->session, CurrentMemoryContext);
 }
 
-/* Whether the statement's first word is SELECT, whatever comments stand before it. */
+/* Whether a word is the statement's first, whatever comments stand before it. */
 static bool
-is_select(const char *cql)
+begins_with(const char *cql, const char *word)
 {
-	static const char word[] = "select";
-	const int length = sizeof word - 1;
+	const size_t length = strlen(word);
 
 	for (;;)
 	{
@@ -109,65 +109,6 @@ local_text(const char *text)
 
 /* ---- bind values ---- */
 
-/* The PostgreSQL type that IMPORT would declare for a CQL type; InvalidOid: not supported. */
-static Oid
-default_type(const cql_type *cql, int32 *typmod)
-{
-	const char *declaration = scylla_type_default(cql);
-	Oid type = InvalidOid;
-
-	*typmod = -1;
-	if (declaration != NULL)
-		scylla_type_name_parse(declaration, &type, typmod);
-	return type;
-}
-
-/* Whether values of the type have a converter of their own for the CQL type. */
-static bool
-is_convertible(const cql_type *cql, Oid type, Oid target)
-{
-	const ScyllaTypePair *pair = scylla_type_pair_find(cql, target);
-
-	return scylla_type_pair_find(cql, type) != NULL ||
-		   (pair != NULL && scylla_type_pair_bind(pair, type) != NULL);
-}
-
-/*
- * Gives a value a type that goes with the bind variable's: an untyped literal is read as what
- * IMPORT would declare, other types go there by an implicit cast where there is one. What still
- * does not fit is left to the converter to refuse.
- */
-static Datum
-coerce_value(const cql_type *cql, Datum value, Oid *type)
-{
-	int32 typmod;
-	Oid target = default_type(cql, &typmod);
-	Oid function = InvalidOid;
-
-	if (*type == UNKNOWNOID)
-	{
-		Oid input;
-		Oid parameter;
-
-		*type = OidIsValid(target) ? target : TEXTOID;
-		getTypeInputInfo(*type, &input, &parameter);
-		return OidInputFunctionCall(input, DatumGetCString(value), parameter, typmod);
-	}
-	if (!OidIsValid(target) || is_convertible(cql, *type, target))
-		return value;
-	switch (find_coercion_pathway(target, getBaseType(*type), COERCION_IMPLICIT, &function))
-	{
-		case COERCION_PATH_FUNC:
-			*type = target;
-			return OidFunctionCall3(function, value, Int32GetDatum(-1), BoolGetDatum(false));
-		case COERCION_PATH_RELABELTYPE:
-			*type = target;
-			return value;
-		default:
-			return value;
-	}
-}
-
 static void
 append_value(PassThrough *call, int index, const cql_column *bind)
 {
@@ -186,7 +127,7 @@ append_value(PassThrough *call, int index, const cql_column *bind)
 		appendBinaryStringInfo(&call->values, (const char *) length, sizeof length);
 		return;
 	}
-	value = coerce_value(bind->type, call->arguments[index], &spec.type);
+	value = scylla_bind_coerce(bind->type, call->arguments[index], &spec.type);
 	(void) scylla_encode(scylla_converter_new(&spec), value, SCYLLA_ROUND_STORE, &call->values);
 }
 
@@ -363,7 +304,7 @@ scylla_query(PG_FUNCTION_ARGS)
 
 	MemoryContextSwitchTo(context);
 	open_pass_through(&call, fcinfo);
-	if (!is_select(call.cql))
+	if (!begins_with(call.cql, "select"))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("scylla_query runs SELECT only"),
 				 errhint("Use scylla_execute for statements that return no rows.")));
@@ -410,10 +351,15 @@ scylla_execute(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("scylla_execute");
 	MemoryContextSwitchTo(context);
 	open_pass_through(&call, fcinfo);
-	if (is_select(call.cql))
+	if (begins_with(call.cql, "select"))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("scylla_execute does not run SELECT"),
 						errhint("Use scylla_query for statements that return rows.")));
+	/* It would change what unqualified names mean on one connection, but not in what is prepared. */
+	if (begins_with(call.cql, "use"))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("scylla_execute does not run USE"),
+				 errhint("Write the keyspace before the name, as in keyspace.table.")));
 	if (call.argument_count > 0)
 		prepare(&call, true);
 	spec.session = call.session;

@@ -64,6 +64,7 @@ typedef enum cql_error_kind
 	CQL_ERROR_ARGUMENT,    /* the caller's request cannot be said in the protocol */
 	CQL_ERROR_UNREACHABLE, /* no contact point could be connected, or none would shake hands */
 	CQL_ERROR_CREDENTIALS, /* the server wants a password and none was given, or another scheme */
+	CQL_ERROR_NOT_ASKED,   /* the server did not want the password that it must ask for */
 	CQL_ERROR_LOST,        /* the connection broke under the request */
 	CQL_ERROR_TIMEOUT,     /* no answer before the request's deadline */
 	CQL_ERROR_PROTOCOL,    /* the peer broke the protocol; the connection is closed */
@@ -146,6 +147,7 @@ typedef struct cql_session_options
 	int contact_count;
 	const char *user; /* NULL: none */
 	const char *password;
+	bool must_ask_password;       /* refuse a node that lets us in without it (NOT_ASKED) */
 	const char *application_name; /* told to the server; NULL: none */
 	uint32_t connect_timeout_ms;  /* of one connection: TCP and handshake */
 	uint32_t request_timeout_ms;  /* of a request that names none */
@@ -162,9 +164,8 @@ extern void cql_session_free(cql_session *session);
 
 /* May another request be queued? Bounded by requests and bytes that wait to be written. */
 extern bool cql_session_has_room(const cql_session *session);
-/* Facts of the handshake; false or empty before the first connection is ready. */
+/* A fact of the handshake; false before the first connection is ready. */
 extern bool cql_session_is_scylla(const cql_session *session);
-extern bool cql_session_has_password_been_asked(const cql_session *session);
 /* Rises with every schema change that the session's own requests made. */
 extern uint64_t cql_session_schema_generation(const cql_session *session);
 

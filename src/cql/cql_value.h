@@ -234,4 +234,19 @@ extern bool cql_elements_begin(const cql_type *type, cql_cell cell, cql_elements
 /* While left is not 0. False: malformed, also when bytes are left behind the last element. */
 extern bool cql_elements_next(cql_elements *elements, cql_cell *element);
 
+/*
+ * Partition keys as the ring knows them: the cells of the partition key's columns, in its order,
+ * become one string of bytes, and that a token. (Protocol v4 says nothing of it: Cassandra's
+ * CompositeType and Murmur3Partitioner do, and ScyllaDB does the same.)
+ */
+
+/* The length of the serialized key; false: a component is null, or the key longer than 65535. */
+extern bool cql_key_measure(const cql_cell *components, int count, size_t *len);
+
+/* Write it, where it was measured before. */
+extern void cql_key_write(const cql_cell *components, int count, uint8_t *out);
+
+/* The place of a serialized key on the ring, as CQL's token() tells it. */
+extern int64_t cql_key_token(const uint8_t *key, size_t len);
+
 #endif /* CQL_VALUE_H */

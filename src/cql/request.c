@@ -28,6 +28,9 @@ void
 cql_request_fail(cql_request *request, const cql_error *error)
 {
 	request->error = *error;
+	/* To prepare a statement is not to run it; and one that is prepared again was refused before. */
+	if (request->step != CQL_STEP_RUN)
+		request->error.may_be_applied = false;
 	finish(request);
 }
 
@@ -156,6 +159,13 @@ set_run_frame(cql_request *request, const cql_request_spec *spec)
 	return set_frame(request, &writer);
 }
 
+static cql_status
+refuse_too_large(cql_error *error)
+{
+	cql_error_set(error, CQL_ERROR_ARGUMENT, "the request is larger than the protocol allows");
+	return CQL_FAILED;
+}
+
 cql_status
 cql_request_submit(cql_session *session, const cql_request_spec *spec, cql_request **out,
 				   cql_error *error)
@@ -170,6 +180,10 @@ cql_request_submit(cql_session *session, const cql_request_spec *spec, cql_reque
 					  MAX_VALUES, spec->value_count);
 		return CQL_FAILED;
 	}
+	/* Looked at beforehand, since a frame that cannot be written is taken for want of memory. */
+	if (spec->values_len > CQL_FRAME_MAX_BODY_LEN ||
+		(spec->statement == NULL && strlen(spec->cql) > CQL_FRAME_MAX_BODY_LEN))
+		return refuse_too_large(error);
 	request = make_request(session);
 	if (request == NULL || !set_run_frame(request, spec))
 	{
@@ -181,8 +195,7 @@ cql_request_submit(cql_session *session, const cql_request_spec *spec, cql_reque
 	if (request->exchange.frame_len - CQL_FRAME_HEADER_LEN > CQL_FRAME_MAX_BODY_LEN)
 	{
 		cql_request_free(request);
-		cql_error_set(error, CQL_ERROR_ARGUMENT, "the request is larger than the protocol allows");
-		return CQL_FAILED;
+		return refuse_too_large(error);
 	}
 	request->step = CQL_STEP_RUN;
 	request->timeout_ms = spec->timeout_ms != 0 ? spec->timeout_ms : session->request_timeout_ms;

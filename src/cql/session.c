@@ -64,6 +64,7 @@ cql_session_new(cql_loop *loop, const cql_session_options *options, cql_error *e
 	}
 	memcpy(session->contacts, options->contacts, contacts_len);
 	session->contact_count = options->contact_count;
+	session->must_ask_password = options->must_ask_password;
 	session->connect_timeout_ms = options->connect_timeout_ms;
 	session->request_timeout_ms = options->request_timeout_ms;
 	session->loop = loop;
@@ -167,6 +168,7 @@ open_link(cql_session *session, uint64_t now_ms)
 	cql_conn_options options = {
 		.user = session->user,
 		.password = session->password,
+		.must_ask_password = session->must_ask_password,
 		.application_name = session->application_name,
 		.handshake_deadline_ms = now_ms + session->connect_timeout_ms,
 	};
@@ -214,7 +216,8 @@ take_failed_attempt(cql_session *session, const cql_error *error)
 {
 	/* Another node would say the same to these credentials, or to this lack of memory. */
 	bool is_final =
-		error->kind == CQL_ERROR_CREDENTIALS || error->kind == CQL_ERROR_NO_MEMORY ||
+		error->kind == CQL_ERROR_CREDENTIALS || error->kind == CQL_ERROR_NOT_ASKED ||
+		error->kind == CQL_ERROR_NO_MEMORY ||
 		(error->kind == CQL_ERROR_SERVER && error->server_code == CQL_SERVER_BAD_CREDENTIALS);
 
 	join_failure(session, error);
@@ -227,12 +230,16 @@ take_failed_attempt(cql_session *session, const cql_error *error)
 }
 
 static void
-advance_done(cql_link *link)
+advance_done(cql_session *session)
 {
 	cql_exchange *exchange;
 
-	while ((exchange = cql_conn_take_done(&link->conn)) != NULL)
+	while ((exchange = cql_conn_take_done(&session->link->conn)) != NULL)
+	{
+		if (exchange->state == CQL_EXCHANGE_ANSWERED)
+			session->losses = 0;
 		cql_request_advance((cql_request *) exchange);
+	}
 }
 
 static void
@@ -244,21 +251,35 @@ free_link(cql_link *link)
 	cql_release(link);
 }
 
+/*
+ * A connection that was ready broke. What it never sent waits for the next one; but nodes that only
+ * shake hands, and answer nothing, must not keep it waiting for ever.
+ */
+static void
+take_loss(cql_session *session, const cql_error *error)
+{
+	session->contact = (session->contact + 1) % session->contact_count;
+	session->losses++;
+	if (session->losses <= session->contact_count)
+		return;
+	fail_waiting(session, error);
+	session->losses = 0;
+}
+
 /* The connection is closed: its requests fail or wait for the next one. */
 static void
 drop_link(cql_session *session)
 {
 	cql_link *link = session->link;
 
-	advance_done(link);
-	session->has_password_been_asked |= link->conn.has_password_been_asked;
+	advance_done(session);
 	/* An attempt whose time ran for somebody else says nothing to who waits now. */
 	if (!link->is_ready && link->is_abandoned)
 		session->attempts = 0;
 	else if (!link->is_ready)
 		take_failed_attempt(session, &link->conn.error);
 	else
-		session->contact = (session->contact + 1) % session->contact_count;
+		take_loss(session, &link->conn.error);
 	session->link = NULL;
 	free_link(link);
 }
@@ -271,7 +292,17 @@ take_ready(cql_session *session)
 	link->is_ready = true;
 	session->attempts = 0;
 	session->is_scylla = link->conn.supported.is_scylla;
-	session->has_password_been_asked = link->conn.has_password_been_asked;
+}
+
+/* Nothing that anybody waits for is on the connection. */
+static void
+check_idle(cql_link *link)
+{
+	/* Nobody read while the session was idle: a server that went away shows only now. */
+	cql_socket_probe(link->socket);
+	/* Answers that came never would leave no id for those who wait. */
+	if (link->conn.streams.orphan_count == CQL_STREAMS_MAX)
+		cql_conn_close(&link->conn, CQL_ERROR_LOST, "too many requests were never answered");
 }
 
 void
@@ -281,9 +312,8 @@ cql_session_pump(cql_session *session, uint64_t now_ms)
 
 	if (session->waiting_first == NULL)
 		return;
-	/* Nobody read while the session was idle: a server that went away shows only now. */
 	if (link != NULL && link->is_ready && cql_streams_in_flight(&link->conn.streams) == 0)
-		cql_socket_probe(link->socket);
+		check_idle(link);
 	if (link != NULL && link->conn.state == CQL_CONN_CLOSED)
 		drop_link(session);
 	link = session->link;
@@ -311,7 +341,7 @@ cql_session_process(cql_session *session, uint64_t now_ms)
 		cql_conn_expire(&link->conn, now_ms);
 		if (link->conn.state == CQL_CONN_READY && !link->is_ready)
 			take_ready(session);
-		advance_done(link);
+		advance_done(session);
 		if (link->conn.state == CQL_CONN_CLOSED)
 			drop_link(session);
 	}
@@ -338,7 +368,7 @@ cql_session_free(cql_session *session)
 	if (session->link != NULL)
 	{
 		cql_conn_close(&session->link->conn, CQL_ERROR_LOST, "the session was closed");
-		advance_done(session->link);
+		advance_done(session);
 		free_link(session->link);
 		session->link = NULL;
 	}
@@ -358,12 +388,6 @@ bool
 cql_session_is_scylla(const cql_session *session)
 {
 	return session->is_scylla;
-}
-
-bool
-cql_session_has_password_been_asked(const cql_session *session)
-{
-	return session->has_password_been_asked;
 }
 
 uint64_t

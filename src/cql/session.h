@@ -86,7 +86,7 @@ typedef struct cql_link
 	cql_conn conn;
 	cql_socket *socket;
 	uint64_t opened_ms;
-	bool is_ready;	   /* the session took note of the handshake's end */
+	bool is_ready;     /* the session took note of the handshake's end */
 	bool is_abandoned; /* while it was not ready, nobody waited for it any more */
 } cql_link;
 
@@ -146,6 +146,7 @@ struct cql_session
 	int contact;       /* the one that link is to, or was */
 	int attempts;      /* contacts tried since the last success */
 	cql_error failure; /* of those attempts, their messages joined */
+	int losses;        /* connections that were ready and broke since the last answer */
 
 	cql_request *requests; /* all that are the user's and know this session */
 	cql_request *waiting_first;
@@ -155,7 +156,7 @@ struct cql_session
 
 	cql_statement_cache cache;
 	bool is_scylla;
-	bool has_password_been_asked;
+	bool must_ask_password;
 	uint64_t schema_generation;
 };
 

@@ -6,9 +6,8 @@
 
 #include "postgres.h"
 
-#include "commands/explain.h"
 #include "foreign/fdwapi.h"
 
-extern void scyllaExplainForeignScan(ForeignScanState *node, ExplainState *es);
+extern void scyllaExplainForeignScan(ForeignScanState *node, struct ExplainState *es);
 
 #endif /* SCYLLA_EXPLAIN_H */

@@ -25,7 +25,8 @@ struct ScyllaParams
 	const char *local_table;
 	MemoryContext context;
 	int count;
-	BindParam *params; /* one for each condition, in their order */
+	int partition_count; /* the first so many bind the partition key */
+	BindParam *params;   /* one for each condition, in their order */
 	bool is_resolved;
 	ScyllaEncodedParams encoded;
 };
@@ -62,6 +63,12 @@ static const BoundRule bound_rules[] = {
 								 VERDICT_ALWAYS},
 };
 
+/* What a partition key, or a clustering column's value, takes at most: both servers refuse more. */
+#define MAX_KEY_BYTES 65535
+
+/* The length that stands before the bytes of a [value]. */
+#define VALUE_HEADER_BYTES 4
+
 /* The plan says which conditions may be left out with 64 bits. */
 #define MAX_CONDITIONS 64
 
@@ -77,6 +84,7 @@ scylla_params_new(PlanState *node, const ScyllaScanPlan *plan, List *exprs, cons
 	params->local_table = local_table;
 	params->context = CurrentMemoryContext;
 	params->count = plan->condition_count;
+	params->partition_count = plan->partition_conditions;
 	params->params = palloc0(Max(params->count, 1) * sizeof(BindParam));
 	initStringInfo(&params->encoded.values);
 	for (int i = 0; i < params->count; i++)
@@ -136,10 +144,14 @@ static Verdict
 encode_bound(BindParam *param, StringInfo out)
 {
 	const BoundRule *rule = &bound_rules[param->condition->op];
+	int start = out->len;
 
 	switch (scylla_encode(param->converter, param->value, rule->round, out))
 	{
 		case SCYLLA_FIT_EXACT:
+			if (param->condition->op == SCYLLA_OP_EQUAL &&
+				out->len - start - VALUE_HEADER_BYTES > MAX_KEY_BYTES)
+				return VERDICT_NEVER;
 			return VERDICT_SEND;
 		case SCYLLA_FIT_ROUNDED:
 			return rule->rounded;
@@ -151,6 +163,21 @@ encode_bound(BindParam *param, StringInfo out)
 			break;
 	}
 	return rule->none;
+}
+
+/*
+ * Whether a partition can have the key that was encoded: it is a list of [value]s. Servers call an
+ * empty or too long key an error, but to PostgreSQL it's one that isn't there. Composite keys have
+ * two more bytes a part.
+ */
+static bool
+is_possible_partition(const ScyllaParams *params)
+{
+	int length = params->encoded.values.len;
+
+	if (params->partition_count == 1)
+		return length > VALUE_HEADER_BYTES && length - VALUE_HEADER_BYTES <= MAX_KEY_BYTES;
+	return length - params->partition_count * (VALUE_HEADER_BYTES - 2) <= MAX_KEY_BYTES;
 }
 
 bool
@@ -174,6 +201,8 @@ scylla_params_encode(ScyllaParams *params, const ScyllaEncodedParams **encoded)
 			case VERDICT_NEVER:
 				return false;
 		}
+		if (i + 1 == params->partition_count && !is_possible_partition(params))
+			return false;
 	}
 	*encoded = out;
 	return true;

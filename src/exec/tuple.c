@@ -51,6 +51,7 @@ scylla_tuple_reader_new(Relation relation, const ScyllaScanPlan *plan,
 		spec.type = attribute->atttypid;
 		spec.typmod = attribute->atttypmod;
 		spec.column = pstrdup(NameStr(attribute->attname));
+		spec.is_write_time = column->fetch->function == SCYLLA_FUNCTION_WRITETIME;
 		column->converter = scylla_converter_new(&spec);
 	}
 	return reader;

@@ -144,6 +144,34 @@ scylla_deparse_table(StringInfo out, const char *keyspace, const char *table)
 	scylla_deparse_name(out, table);
 }
 
+char *
+scylla_deparse_function(const ScyllaTable *table, const ScyllaColumn *column)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	switch (column->function)
+	{
+		case SCYLLA_FUNCTION_NONE:
+			return pstrdup(column->name);
+		case SCYLLA_FUNCTION_TTL:
+		case SCYLLA_FUNCTION_WRITETIME:
+			appendStringInfoString(&out,
+								   column->function == SCYLLA_FUNCTION_TTL ? "ttl(" : "writetime(");
+			scylla_deparse_name(&out, column->argument);
+			break;
+		case SCYLLA_FUNCTION_TOKEN:
+			for (int i = 0; i < table->partition_count; i++)
+			{
+				appendStringInfoString(&out, i == 0 ? "token(" : ", ");
+				scylla_deparse_name(&out, table->partition_names[i]);
+			}
+			break;
+	}
+	appendStringInfoChar(&out, ')');
+	return out.data;
+}
+
 static void
 append_columns(StringInfo out, const ScyllaScanPlan *plan)
 {
@@ -151,7 +179,10 @@ append_columns(StringInfo out, const ScyllaScanPlan *plan)
 	{
 		if (i > 0)
 			appendStringInfoString(out, ", ");
-		scylla_deparse_name(out, plan->columns[i].name);
+		if (plan->columns[i].function == SCYLLA_FUNCTION_NONE)
+			scylla_deparse_name(out, plan->columns[i].name);
+		else
+			appendStringInfoString(out, plan->columns[i].name);
 	}
 }
 

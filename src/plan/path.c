@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "compat.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
@@ -257,6 +258,25 @@ scyllaGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid
 			add_scan_path(root, baserel, lfirst(cell), &estimate);
 }
 
+/*
+ * A parent with row marks asks each child for what any of them needs: ctid, where another child is
+ * a plain table. Rows of foreign tables are marked by a copy, and nobody looks at their ctid.
+ */
+static bool
+is_child_of_marked(PlannerInfo *root, const RelOptInfo *rel)
+{
+	ListCell *cell;
+
+	foreach (cell, root->rowMarks)
+	{
+		const PlanRowMark *mark = lfirst_node(PlanRowMark, cell);
+
+		if (mark->rti == rel->relid && mark->rti != mark->prti)
+			return true;
+	}
+	return false;
+}
+
 ForeignScan *
 scyllaGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 					 ForeignPath *best_path, List *tlist, List *scan_clauses, Plan *outer_plan)
@@ -271,6 +291,9 @@ scyllaGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 	/* The target list may name every column for convenience; reltarget has those in use. */
 	pull_varattnos((Node *) baserel->reltarget->exprs, baserel->relid, &attributes);
 	pull_varattnos((Node *) parts.filter, baserel->relid, &attributes);
+	if (is_child_of_marked(root, baserel))
+		attributes = bms_del_member(attributes, SelfItemPointerAttributeNumber -
+													FirstLowInvalidHeapAttributeNumber);
 	scylla_scan_fetch(plan->table, attributes, &parts);
 
 	return make_foreignscan(tlist, parts.filter, baserel->relid, parts.binds,

@@ -128,6 +128,8 @@ match_operator(PlannerInfo *root, RelOptInfo *rel, const ScyllaTable *table, Nod
 static const char *
 judge_key(const ScyllaColumn *column)
 {
+	if (column->function != SCYLLA_FUNCTION_NONE)
+		return "on a computed column";
 	if (column->role != SCYLLA_KEY_PARTITION && column->role != SCYLLA_KEY_CLUSTERING)
 		return "not on the key";
 	/* the table's own declaration is checked elsewhere; without a pair there is no meaning */

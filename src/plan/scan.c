@@ -7,6 +7,7 @@
 #include "access/sysattr.h"
 #include "catalog/heap.h"
 #include "nodes/value.h"
+#include "plan/deparse.h"
 #include "plan/scan.h"
 #include "utils/lsyscache.h"
 
@@ -38,6 +39,8 @@ send_condition(const ScyllaQual *qual, ScyllaScanParts *parts)
 	condition->type_text = pstrdup(qual->column->cql_type_text);
 	condition->op = qual->op;
 	condition->bind = list_length(parts->binds);
+	if (qual->column->role == SCYLLA_KEY_PARTITION)
+		parts->plan.partition_conditions++;
 	parts->binds = lappend(parts->binds, qual->value);
 }
 
@@ -111,12 +114,14 @@ is_needed(const ScyllaColumn *column, const Bitmapset *attributes, const ScyllaS
 }
 
 static void
-fetch_column(const ScyllaColumn *column, AttrNumber attnum, ScyllaScanPlan *plan)
+fetch_column(const ScyllaTable *table, const ScyllaColumn *column, AttrNumber attnum,
+			 ScyllaScanPlan *plan)
 {
 	ScyllaFetchColumn *fetch = &plan->columns[plan->column_count++];
 
 	fetch->attnum = attnum;
-	fetch->name = pstrdup(column->name);
+	fetch->name = scylla_deparse_function(table, column);
+	fetch->function = column->function;
 	fetch->type_text = pstrdup(column->cql_type_text);
 	fetch->is_key = column->role == SCYLLA_KEY_PARTITION || column->role == SCYLLA_KEY_CLUSTERING;
 }
@@ -190,7 +195,7 @@ fetches_static_alone(const ScyllaTable *table, const ScyllaScanPlan *plan)
 
 		if (column->role == SCYLLA_KEY_STATIC)
 			has_static = true;
-		else if (column->role != SCYLLA_KEY_PARTITION)
+		else if (column->role != SCYLLA_KEY_PARTITION && column->function != SCYLLA_FUNCTION_TOKEN)
 			return false;
 	}
 	return has_static;
@@ -207,10 +212,10 @@ scylla_scan_fetch(const ScyllaTable *table, const Bitmapset *attributes, ScyllaS
 	plan->columns = palloc0((table->column_count + 1) * sizeof(ScyllaFetchColumn));
 	for (int i = 0; i < table->column_count; i++)
 		if (table->columns[i].attnum != 0 && is_needed(&table->columns[i], attributes, plan))
-			fetch_column(&table->columns[i], table->columns[i].attnum, plan);
+			fetch_column(table, &table->columns[i], table->columns[i].attnum, plan);
 
 	if (plan->column_count == 0)
-		fetch_column(narrowest_for_count(table), 0, plan);
+		fetch_column(table, narrowest_for_count(table), 0, plan);
 	else if (clustering != NULL && fetches_static_alone(table, plan))
-		fetch_column(clustering, 0, plan);
+		fetch_column(table, clustering, 0, plan);
 }

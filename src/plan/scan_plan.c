@@ -2,7 +2,8 @@
  * Packs the contract between planner and executor into a list of nodes, which PostgreSQL can
  * copy, cache and send to workers, and unpacks it. Nobody else knows the layout:
  *
- *   ((keyspace table) (access is_unique) (column ...) (condition ...) (local reason ...))
+ *   ((keyspace table) (access is_unique partition_conditions) (column ...) (condition ...)
+ *    (local reason ...))
  */
 #include "postgres.h"
 
@@ -12,8 +13,9 @@
 static List *
 encode_column(const ScyllaFetchColumn *column)
 {
-	return list_make4(makeInteger(column->attnum), makeString(column->name),
-					  makeString(column->type_text), makeInteger(column->is_key));
+	return list_make5(makeInteger(column->attnum), makeString(column->name),
+					  makeInteger(column->function), makeString(column->type_text),
+					  makeInteger(column->is_key));
 }
 
 static void
@@ -21,8 +23,9 @@ decode_column(List *packed, ScyllaFetchColumn *column)
 {
 	column->attnum = (AttrNumber) intVal(linitial(packed));
 	column->name = strVal(lsecond(packed));
-	column->type_text = strVal(lthird(packed));
-	column->is_key = intVal(lfourth(packed)) != 0;
+	column->function = (ScyllaFunction) intVal(lthird(packed));
+	column->type_text = strVal(lfourth(packed));
+	column->is_key = intVal(list_nth(packed, 4)) != 0;
 }
 
 static List *
@@ -54,8 +57,9 @@ scylla_scan_plan_encode(const ScyllaScanPlan *plan)
 	for (int i = 0; i < plan->condition_count; i++)
 		conditions = lappend(conditions, encode_condition(&plan->conditions[i]));
 	return list_make5(list_make2(makeString(plan->keyspace), makeString(plan->table)),
-					  list_make2(makeInteger(plan->access), makeInteger(plan->is_unique)), columns,
-					  conditions, plan->local_reasons);
+					  list_make3(makeInteger(plan->access), makeInteger(plan->is_unique),
+								 makeInteger(plan->partition_conditions)),
+					  columns, conditions, plan->local_reasons);
 }
 
 ScyllaScanPlan *
@@ -72,6 +76,7 @@ scylla_scan_plan_decode(List *packed)
 	plan->table = strVal(lsecond(names));
 	plan->access = (ScyllaAccess) intVal(linitial(flags));
 	plan->is_unique = intVal(lsecond(flags)) != 0;
+	plan->partition_conditions = intVal(lthird(flags));
 
 	plan->columns = palloc0(list_length(columns) * sizeof(ScyllaFetchColumn));
 	foreach (cell, columns)

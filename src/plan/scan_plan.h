@@ -10,15 +10,17 @@
 
 #include "access/attnum.h"
 #include "nodes/pg_list.h"
+#include "option.h"
 #include "plan/access.h"
 
 /* A column that the remote statement returns. */
 typedef struct ScyllaFetchColumn
 {
 	AttrNumber attnum; /* where it goes; 0: fetched only so that the number of rows is right */
-	char *name;        /* remote */
-	char *type_text;   /* CQL type that the plan believes in; drift is an error */
-	bool is_key;       /* part of the primary key: errors tell rows apart by it */
+	char *name;        /* remote; of a computed column what CQL selects, as ttl("V") */
+	ScyllaFunction function;
+	char *type_text; /* CQL type that the plan believes in; drift is an error */
+	bool is_key;     /* part of the primary key: errors tell rows apart by it */
 } ScyllaFetchColumn;
 
 /*
@@ -48,6 +50,7 @@ typedef struct ScyllaScanPlan
 	ScyllaFetchColumn *columns;
 	int condition_count;
 	ScyllaScanCondition *conditions; /* in the order of the CQL text */
+	int partition_conditions;        /* the first so many bind the partition key; 0: none do */
 	List *local_reasons;             /* String nodes, one per clause of plan.qual */
 } ScyllaScanPlan;
 

@@ -32,6 +32,9 @@ typedef enum ScyllaPairUse
 /* The row for a pair, domains looked through; NULL: none. */
 extern const ScyllaTypePair *scylla_type_row(const cql_type *cql, Oid type, ScyllaPairUse use);
 
+/* The row for writetime() as timestamptz, which no other bigint goes with. */
+extern const ScyllaTypePair scylla_write_time_pair;
+
 extern void scylla_convert_raise(const ScyllaConverter *converter, const ScyllaFault *fault)
 	__attribute__((noreturn));
 
@@ -178,6 +181,7 @@ extern ScyllaFit scylla_encode_double_float8(ScyllaConverter *converter, Datum v
 
 /* time.c: timestamp and timestamptz are the same number, so they share. */
 extern Datum scylla_decode_timestamp(ScyllaConverter *converter, cql_cell cell);
+extern Datum scylla_decode_write_time(ScyllaConverter *converter, cql_cell cell);
 extern Datum scylla_decode_date(ScyllaConverter *converter, cql_cell cell);
 extern Datum scylla_decode_time(ScyllaConverter *converter, cql_cell cell);
 extern Datum scylla_decode_duration(ScyllaConverter *converter, cql_cell cell);

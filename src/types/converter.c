@@ -193,15 +193,15 @@ scylla_converter_warn_empty(ScyllaConverter *converter)
 
 /* Whether a length can matter: the values of a CQL timestamp have three digits, and so on. */
 static bool
-needs_length_check(Oid type, int32 typmod)
+needs_length_check(const ScyllaTypePair *pair, int32 typmod)
 {
 	if (typmod < 0)
 		return false;
-	switch (type)
+	switch (pair->type)
 	{
 		case TIMESTAMPOID:
 		case TIMESTAMPTZOID:
-			return typmod < 3;
+			return typmod < (pair == &scylla_write_time_pair ? MAX_TIMESTAMP_PRECISION : 3);
 		case TIMEOID:
 			return typmod < MAX_TIME_PRECISION;
 		case INTERVALOID:
@@ -311,6 +311,8 @@ raise_no_pair(const ScyllaConverterSpec *spec)
 	char cql[TYPE_TEXT_SIZE];
 
 	cql_type_print(spec->cql, true, cql, sizeof(cql));
+	if (spec->is_write_time)
+		choices = psprintf("%s, %s", choices, format_type_be(TIMESTAMPTZOID));
 	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
 					errmsg("CQL type %s%s does not go with type %s", cql, describe_column(spec),
 						   format_type_be(spec->type)),
@@ -347,7 +349,9 @@ scylla_converter_new(const ScyllaConverterSpec *spec)
 {
 	int32 typmod = spec->typmod;
 	Oid base = getBaseTypeAndTypmod(spec->type, &typmod);
-	const ScyllaTypePair *pair = scylla_type_row(spec->cql, base, SCYLLA_PAIR_OF_VALUE);
+	const ScyllaTypePair *pair = spec->is_write_time && base == TIMESTAMPTZOID
+									 ? &scylla_write_time_pair
+									 : scylla_type_row(spec->cql, base, SCYLLA_PAIR_OF_VALUE);
 	ScyllaConverter *converter;
 	Oid function = InvalidOid;
 
@@ -366,7 +370,7 @@ scylla_converter_new(const ScyllaConverterSpec *spec)
 	converter->is_excess_truncated = spec->is_excess_truncated;
 	converter->is_empty_value = has_empty_value(pair->cql);
 	converter->context = CurrentMemoryContext;
-	if (needs_length_check(base, typmod) &&
+	if (needs_length_check(pair, typmod) &&
 		find_typmod_coercion_function(base, &function) == COERCION_PATH_FUNC)
 		fmgr_info_cxt(function, &converter->check_function, CurrentMemoryContext);
 	converter->is_checked = OidIsValid(converter->check_function.fn_oid) || is_domain(converter);

@@ -19,7 +19,7 @@
 #define EPOCH_DAYS (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE)
 #define EPOCH_MS (EPOCH_DAYS * INT64CONST(86400000))
 #define US_PER_MS 1000
-#define NS_PER_US 1000
+#define NS_PER_MICROSECOND 1000
 
 #define TRUNCATE_HINT "The option excess_precision can be set to truncate."
 
@@ -79,6 +79,19 @@ scylla_decode_timestamp(ScyllaConverter *converter, cql_cell cell)
 		pg_mul_s64_overflow(timestamp, US_PER_MS, &timestamp) || !IS_VALID_TIMESTAMP(timestamp))
 		scylla_convert_raise(converter, &fault_timestamp);
 	return TimestampGetDatum(timestamp);
+}
+
+Datum
+scylla_decode_write_time(ScyllaConverter *converter, cql_cell cell)
+{
+	int64_t us;
+	int64 timestamp;
+
+	if (!cql_read_i64(cell, &us))
+		scylla_convert_raise(converter, &scylla_fault_malformed);
+	if (pg_sub_s64_overflow(us, EPOCH_MS * US_PER_MS, &timestamp) || !IS_VALID_TIMESTAMP(timestamp))
+		scylla_convert_raise(converter, &fault_timestamp);
+	return TimestampTzGetDatum(timestamp);
 }
 
 ScyllaFit
@@ -145,9 +158,9 @@ scylla_decode_time(ScyllaConverter *converter, cql_cell cell)
 
 	if (!cql_read_time(cell, &ns))
 		scylla_convert_raise(converter, &scylla_fault_malformed);
-	if (ns % NS_PER_US != 0 && !converter->is_excess_truncated)
+	if (ns % NS_PER_MICROSECOND != 0 && !converter->is_excess_truncated)
 		scylla_convert_raise(converter, &fault_time_excess);
-	return TimeADTGetDatum(ns / NS_PER_US);
+	return TimeADTGetDatum(ns / NS_PER_MICROSECOND);
 }
 
 ScyllaFit
@@ -158,10 +171,10 @@ scylla_encode_time(ScyllaConverter *converter, Datum value, ScyllaRound round, S
 
 	if (time >= USECS_PER_DAY)
 		return scylla_convert_misfit(converter, round, SCYLLA_FIT_ABOVE, &fault_midnight);
-	ns = time * NS_PER_US;
+	ns = time * NS_PER_MICROSECOND;
 	/* A column read with truncation has up to 999 ns more than it shows. */
 	if (round == SCYLLA_ROUND_DOWN && converter->is_excess_truncated)
-		ns += NS_PER_US - 1;
+		ns += NS_PER_MICROSECOND - 1;
 	cql_put_u64(scylla_cell_append(out, sizeof(ns)), (uint64) ns);
 	return SCYLLA_FIT_EXACT;
 }
@@ -191,11 +204,11 @@ scylla_decode_duration(ScyllaConverter *converter, cql_cell cell)
 	cql_duration duration;
 
 	read_duration(converter, cell, &duration);
-	if (duration.nanoseconds % NS_PER_US != 0 && !converter->is_excess_truncated)
+	if (duration.nanoseconds % NS_PER_MICROSECOND != 0 && !converter->is_excess_truncated)
 		scylla_convert_raise(converter, &fault_duration_excess);
 	interval->month = duration.months;
 	interval->day = duration.days;
-	interval->time = duration.nanoseconds / NS_PER_US;
+	interval->time = duration.nanoseconds / NS_PER_MICROSECOND;
 	return IntervalPGetDatum(interval);
 }
 
@@ -211,7 +224,7 @@ scylla_encode_duration(ScyllaConverter *converter, Datum value, ScyllaRound roun
 	if ((interval->month > 0 || interval->day > 0 || interval->time > 0) &&
 		(interval->month < 0 || interval->day < 0 || interval->time < 0))
 		return scylla_convert_misfit(converter, round, SCYLLA_FIT_NONE, &fault_signs);
-	if (pg_mul_s64_overflow(interval->time, NS_PER_US, &ns))
+	if (pg_mul_s64_overflow(interval->time, NS_PER_MICROSECOND, &ns))
 		return scylla_convert_misfit(converter, round, SCYLLA_FIT_NONE, &fault_interval);
 	duration.nanoseconds = ns;
 	append_duration(&duration, out);

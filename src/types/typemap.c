@@ -48,6 +48,7 @@ static const char enum_reason[] = "CQL sorts the texts, PostgreSQL an enum by it
  * numbers of another scale. A key of that type is found by its bytes. */
 static const char structured_reason[] =
 	"CQL compares collections, tuples and vectors by their bytes";
+static const char write_time_reason[] = "CQL cannot compare what writetime() gives";
 static const char custom_reason[] = "custom types are read only";
 
 static const ScyllaTypePair pairs[] = {
@@ -196,6 +197,10 @@ static const ScyllaTypePair other_encoding_pairs[] = {
 	{CQL_TYPE_TEXT, VARCHAROID, scylla_decode_text, scylla_encode_text, EXACT, NEVER,
 	 encoding_reason, false},
 };
+
+const ScyllaTypePair scylla_write_time_pair = {
+	CQL_TYPE_BIGINT, TIMESTAMPTZOID, scylla_decode_write_time, NULL,
+	NEVER,           NEVER,          write_time_reason,        false};
 
 static bool
 is_fit(const ScyllaTypePair *row, const cql_type *cql, Oid type, ScyllaPairUse use)

@@ -125,6 +125,8 @@ typedef struct ScyllaConverterSpec
 	/* Option excess_precision: truncate rather than error. A bind value takes it from the table
 	 * too: it tells how the column that it is compared with is read. */
 	bool is_excess_truncated;
+	/* The values are those of CQL's writetime(): a bigint of µs, which timestamptz holds too. */
+	bool is_write_time;
 } ScyllaConverterSpec;
 
 /*

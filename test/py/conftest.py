@@ -4,7 +4,9 @@ and servers of their own. Run by test/run, which sets the environment that is re
 import itertools
 import os
 import signal
+import socket
 import subprocess
+import threading
 
 import psycopg2
 import pytest
@@ -16,15 +18,21 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 TEST_SECONDS = 120
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "time_limit(seconds): what the test may take, where that is more than usual")
+
+
 @pytest.fixture(autouse=True)
-def time_limit():
+def time_limit(request):
     """No test hangs the suite."""
+    marker = request.node.get_closest_marker("time_limit")
+    seconds = marker.args[0] if marker else TEST_SECONDS
 
     def fail(_number, _frame):
-        raise TimeoutError("the test took more than %d s" % TEST_SECONDS)
+        raise TimeoutError("the test took more than %d s" % seconds)
 
     previous = signal.signal(signal.SIGALRM, fail)
-    signal.alarm(TEST_SECONDS)
+    signal.alarm(seconds)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, previous)
@@ -41,6 +49,16 @@ def cql_port():
 
 
 @pytest.fixture(scope="session")
+def driver(cql_host, cql_port):
+    """The independent driver, connected (driver.py); its keyspaces go with the session."""
+    from driver import Driver
+
+    connected = Driver(cql_host, cql_port)
+    yield connected
+    connected.close()
+
+
+@pytest.fixture(scope="session")
 def database():
     """A fresh database with the extension in it; its name. All tests of a run share it."""
     name = "py"
@@ -54,6 +72,28 @@ def database():
         cursor.execute("CREATE EXTENSION scylla_fdw")
     connection.close()
     return name
+
+
+@pytest.fixture(scope="session")
+def make_keyspace(database, driver, cql_host, cql_port):
+    """make_keyspace(name): a new keyspace, and a schema and a foreign server of that name. Gives a
+    connection whose settings make the text of values the same everywhere."""
+    connections = []
+
+    def make(name):
+        driver.make_keyspace(name)
+        connection = psycopg2.connect(dbname=database)
+        connection.autocommit = True
+        connections.append(connection)
+        query(connection, "SET intervalstyle = 'iso_8601'; SET client_min_messages = warning; SET timezone = 'UTC';"
+                          "CREATE SCHEMA {0}; CREATE SERVER {0} FOREIGN DATA WRAPPER scylla_fdw "
+                          "OPTIONS (host '{1}', port '{2}'); CREATE USER MAPPING FOR CURRENT_USER SERVER {0}"
+              .format(name, cql_host, cql_port))
+        return connection
+
+    yield make
+    for connection in connections:
+        connection.close()
 
 
 @pytest.fixture
@@ -169,14 +209,14 @@ def make_mapping(pg):
 @pytest.fixture
 def make_table(pg):
     """make_table(server, remote, columns, **options): the name of a new foreign table that anyone
-    may read; columns as COLUMNS in support.py. Its column options make planning ask nothing."""
+    may read; columns as COLUMNS in support.py: their options make planning ask nothing."""
 
     def make(server, remote="ks.t", columns=None, **options):
         name = "table%d" % next(numbers)
         keyspace, table = remote.split(".")
         options = {"keyspace": keyspace, "table": table, **options}
         query(pg(), "CREATE FOREIGN TABLE %s (%s) SERVER %s OPTIONS (%s); GRANT ALL ON %s TO PUBLIC"
-              % (name, ", ".join("%s %s OPTIONS (type '%s', key '%s')" % (column, *facts)
+              % (name, ", ".join(column + (" %s OPTIONS (type '%s', key '%s')" % facts if facts[1] else " " + facts[0])
                                  for column, facts in (columns or COLUMNS).items()),
                  server, ", ".join("%s '%s'" % option for option in options.items()), name))
         return name
@@ -194,3 +234,42 @@ def make_role(pg):
         return name
 
     return make
+
+
+@pytest.fixture
+def listen():
+    """listen(serve): the port of a server that gives each connection to serve(socket), then closes it."""
+    listeners = []
+
+    def start(serve):
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def accept():
+            while True:
+                try:
+                    peer, _ = listener.accept()
+                except OSError:
+                    return
+                try:
+                    serve(peer)
+                except OSError:
+                    pass
+                peer.close()
+
+        threading.Thread(target=accept, daemon=True).start()
+        return listener.getsockname()[1]
+
+    yield start
+    for listener in listeners:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+@pytest.fixture
+def closed_port():
+    """A port that is bound, so that nobody else takes it, but refuses connections."""
+    holder = socket.socket()
+    holder.bind(("127.0.0.1", 0))
+    yield holder.getsockname()[1]
+    holder.close()

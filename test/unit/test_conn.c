@@ -242,6 +242,34 @@ test_password_is_asked_and_none_given(void **state)
 	finish(&conn, NULL, 0);
 }
 
+/* Before any request, and on every connection: the next one may be to another node. */
+static void
+test_password_must_be_asked_for(void **state)
+{
+	cql_conn_options options = with_user;
+	cql_conn conn;
+	uint8_t sent[512];
+
+	(void) state;
+	options.must_ask_password = true;
+	assert_true(cql_conn_init(&conn, "n", &options));
+	cql_conn_start(&conn);
+	drain(&conn, sent, sizeof sent);
+	answer(&conn, stream_of(sent), CQL_OPCODE_SUPPORTED, supported_body, sizeof supported_body - 1,
+		   1000);
+	drain(&conn, sent, sizeof sent);
+	answer(&conn, stream_of(sent), CQL_OPCODE_READY, NULL, 0, 9);
+	assert_int_equal(conn.state, CQL_CONN_CLOSED);
+	assert_int_equal(conn.error.kind, CQL_ERROR_NOT_ASKED);
+	finish(&conn, NULL, 0);
+
+	start_with_user(&conn, &options, "PasswordAuthenticator", sent, sizeof sent);
+	drain(&conn, sent, sizeof sent);
+	answer(&conn, stream_of(sent), CQL_OPCODE_AUTH_SUCCESS, "\xff\xff\xff\xff", 4, 9);
+	assert_int_equal(conn.state, CQL_CONN_READY);
+	finish(&conn, NULL, 0);
+}
+
 static void
 test_bad_credentials(void **state)
 {
@@ -654,6 +682,54 @@ test_answer_before_its_request(void **state)
 	finish(&conn, (cql_exchange *[]) {&exchange}, 1);
 }
 
+/* Likewise when only the answer's header has come: nobody may leave or take that id meanwhile. */
+static void
+test_answer_begins_before_its_request(void **state)
+{
+	cql_conn conn;
+	cql_exchange exchange;
+	uint8_t frame[32];
+	size_t len;
+
+	(void) state;
+	make_ready(&conn, 100);
+	submit(&conn, &exchange, 1000);
+	len = put_frame(frame, exchange.stream, CQL_OPCODE_RESULT, "long", 4);
+	feed_in_pieces(&conn, frame, len - 1, 100);
+	if (conn.state != CQL_CONN_CLOSED)
+		cql_conn_abandon(&conn, &exchange);
+	feed_in_pieces(&conn, frame + len - 1, 1, 1);
+	assert_true(conn.streams.free_count <= conn.streams.capacity);
+	assert_int_equal(conn.state, CQL_CONN_CLOSED);
+	assert_int_equal(conn.error.kind, CQL_ERROR_PROTOCOL);
+	finish(&conn, (cql_exchange *[]) {&exchange}, 1);
+}
+
+/* A peer that takes no bytes must not block the connection for ever by a frame sent in part. */
+static void
+test_frame_that_cannot_be_sent(void **state)
+{
+	cql_conn conn;
+	cql_exchange exchange;
+	cql_exchange other;
+
+	(void) state;
+	make_ready(&conn, 100);
+	submit(&conn, &exchange, 1000);
+	submit(&conn, &other, 3000);
+	cql_conn_sent(&conn, 20);
+	cql_conn_abandon(&conn, &exchange);
+	assert_int_equal(cql_conn_next_deadline(&conn), 1000);
+	cql_conn_expire(&conn, 999);
+	assert_int_equal(conn.state, CQL_CONN_READY);
+	cql_conn_expire(&conn, 1000);
+	assert_int_equal(conn.state, CQL_CONN_CLOSED);
+	assert_int_equal(conn.error.kind, CQL_ERROR_LOST);
+	assert_ptr_equal(cql_conn_take_done(&conn), &other);
+	assert_false(other.is_begun);
+	finish(&conn, (cql_exchange *[]) {&exchange, &other}, 2);
+}
+
 /* A server may refuse a long request before it has read it all. */
 static void
 test_early_refusal(void **state)
@@ -787,6 +863,7 @@ main(void)
 		cmocka_unit_test(test_handshake_with_password),
 		cmocka_unit_test(test_password_goes_to_no_unknown_authenticator),
 		cmocka_unit_test(test_password_is_asked_and_none_given),
+		cmocka_unit_test(test_password_must_be_asked_for),
 		cmocka_unit_test(test_bad_credentials),
 		cmocka_unit_test(test_handshake_answers_out_of_place),
 		cmocka_unit_test(test_handshake_deadline),
@@ -802,6 +879,8 @@ main(void)
 		cmocka_unit_test(test_abandon_within_the_answer),
 		cmocka_unit_test(test_deadlines),
 		cmocka_unit_test(test_answer_before_its_request),
+		cmocka_unit_test(test_answer_begins_before_its_request),
+		cmocka_unit_test(test_frame_that_cannot_be_sent),
 		cmocka_unit_test(test_early_refusal),
 		cmocka_unit_test(test_stream_ids_run_out),
 		cmocka_unit_test(test_every_allocation_fails_once),

@@ -796,6 +796,137 @@ test_every_allocation_fails_once(void **state)
 	open_session(peers, 1, 1000);
 }
 
+static void
+test_too_large_is_no_want_of_memory(void **state)
+{
+	cql_request_spec spec = {.cql = "q",
+							 .values = "",
+							 .values_len = (size_t) 300 * 1024 * 1024,
+							 .value_count = 1,
+							 .consistency = CQL_CONSISTENCY_ONE};
+	cql_request *request = NULL;
+	cql_error error;
+
+	(void) state;
+	assert_int_equal(cql_request_submit(session, &spec, &request, &error), CQL_FAILED);
+	assert_int_equal(error.kind, CQL_ERROR_ARGUMENT);
+}
+
+/* ---- a peer that ends the connection at the wrong moment ---- */
+
+/* It shakes hands and hangs up, again and again: the request must not wait for a better one for
+ * ever. */
+static void
+test_hang_up_after_every_handshake(void **state)
+{
+	cql_request *request = submit_query("q", 0);
+	cql_error error;
+
+	(void) state;
+	for (int i = 0; i < 20000 && !cql_request_is_done(request); i++)
+	{
+		turn();
+		(void) peer_step(&node);
+		if (node.fd >= 0 && node.opcode == 0x01)
+		{
+			node.opcode = 0;
+			peer_hang_up(&node);
+		}
+	}
+	assert_in_range(node.connection_count, 1, 4);
+	assert_int_equal(failure_of(request, &error), CQL_ERROR_LOST);
+	assert_false(error.may_be_applied);
+	cql_request_free(request);
+}
+
+/* Part of an answer, then a reset: both are there when the driver looks. */
+static void
+test_reset_within_an_answer(void **state)
+{
+	cql_request *request = submit_query("q", 0);
+	struct linger linger = {.l_onoff = 1, .l_linger = 0};
+	cql_error error;
+
+	(void) state;
+	await_request(&node);
+	assert_int_equal(send(node.fd, "\x84\x00\x00", 3, MSG_NOSIGNAL), 3);
+	usleep(2000);
+	setsockopt(node.fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+	peer_hang_up(&node);
+	usleep(2000);
+	for (int i = 0; i < 100 && !cql_request_is_done(request); i++)
+	{
+		turn();
+		usleep(1000);
+	}
+	assert_true(cql_request_is_done(request));
+	assert_int_equal(failure_of(request, &error), CQL_ERROR_LOST);
+	cql_request_free(request);
+}
+
+/* What a lost PREPARE would have prepared was not run. */
+static void
+test_lost_prepare_applies_nothing(void **state)
+{
+	cql_statement *statement = prepare("INSERT");
+	cql_request *request = submit_prepare("p");
+	cql_error error;
+
+	(void) state;
+	await_request(&node);
+	peer_hang_up(&node);
+	await_done(request);
+	assert_int_equal(failure_of(request, &error), CQL_ERROR_LOST);
+	assert_false(error.may_be_applied);
+	cql_request_free(request);
+
+	/* nor was a statement that the server did not know */
+	request = submit_execute(statement);
+	await_request(&node);
+	ANSWER(&node, 0x00, unprepared);
+	await_request(&node);
+	assert_int_equal(node.opcode, 0x09);
+	peer_hang_up(&node);
+	await_done(request);
+	assert_int_equal(failure_of(request, &error), CQL_ERROR_LOST);
+	assert_false(error.may_be_applied);
+	cql_request_free(request);
+	cql_statement_release(statement);
+}
+
+/* Every id waits for an answer that never comes: another connection has to do. */
+static void
+test_all_ids_are_orphans(void **state)
+{
+	cql_request *request = submit_query("q", 0);
+	cql_connection_info info;
+	uint8_t waste[1 << 14];
+
+	(void) state;
+	await_request(&node);
+	ANSWER(&node, 0x08, voided);
+	await_done(request);
+	cql_request_free(request);
+	for (int i = 0; i < 32768; i++)
+	{
+		request = submit_query("q", 0);
+		turn();
+		while (recv(node.fd, waste, sizeof waste, 0) > 0)
+			continue;
+		cql_request_free(request);
+	}
+	turn();
+	assert_true(cql_session_connection(session, 0, &info));
+	assert_int_equal(info.orphans, 32768);
+
+	request = submit_query("q", 0);
+	await_request(&node);
+	ANSWER(&node, 0x08, voided);
+	await_done(request);
+	assert_int_equal(node.connection_count, 2);
+	cql_request_free(request);
+}
+
 int
 main(void)
 {
@@ -820,6 +951,11 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_session_is_freed_under_its_requests, set_up,
 										tear_down),
 		cmocka_unit_test_setup_teardown(test_free_in_every_state, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_too_large_is_no_want_of_memory, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_hang_up_after_every_handshake, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_reset_within_an_answer, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_lost_prepare_applies_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_all_ids_are_orphans, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_every_allocation_fails_once, set_up, tear_down),
 	};
 

@@ -206,6 +206,7 @@ adopt_frame(cql_conn *conn, cql_exchange *exchange)
 	unlink_queue(&conn->queue, exchange);
 	conn->orphan_frame = exchange->frame;
 	conn->orphan_frame_len = exchange->frame_len;
+	conn->orphan_deadline_ms = exchange->deadline_ms;
 	exchange->frame = NULL;
 	exchange->frame_len = 0;
 }
@@ -322,12 +323,6 @@ cql_conn_sent(cql_conn *conn, size_t len)
 static void
 complete(cql_conn *conn, cql_exchange *exchange)
 {
-	if (exchange->state == CQL_EXCHANGE_QUEUED && !exchange->is_begun)
-	{
-		cql_conn_close(conn, CQL_ERROR_PROTOCOL, "an answer on stream %d came before its request",
-					   exchange->stream);
-		return;
-	}
 	unlink_deadline(conn, exchange);
 	/* A server that refuses a long request may say so before it has read all of it. */
 	if (exchange->state == CQL_EXCHANGE_QUEUED)
@@ -404,6 +399,9 @@ begin_frame(cql_conn *conn)
 	if (conn->header.stream >= 0 && state == CQL_STREAM_FREE)
 		cql_conn_close(conn, CQL_ERROR_PROTOCOL, "a response on stream %d, which is not in use",
 					   conn->header.stream);
+	else if (exchange != NULL && exchange->state == CQL_EXCHANGE_QUEUED && !exchange->is_begun)
+		cql_conn_close(conn, CQL_ERROR_PROTOCOL, "an answer on stream %d came before its request",
+					   exchange->stream);
 	else if (conn->header.flags & CQL_FLAG_COMPRESSED)
 		cql_conn_close(conn, CQL_ERROR_PROTOCOL,
 					   "a compressed response, though no compression was agreed upon");
@@ -518,6 +516,8 @@ cql_conn_next_deadline(const cql_conn *conn)
 		deadline = conn->options.handshake_deadline_ms;
 	if (conn->by_deadline.first != NULL && conn->by_deadline.first->deadline_ms < deadline)
 		deadline = conn->by_deadline.first->deadline_ms;
+	if (conn->orphan_frame != NULL && conn->orphan_deadline_ms < deadline)
+		deadline = conn->orphan_deadline_ms;
 	return deadline;
 }
 
@@ -542,4 +542,7 @@ cql_conn_expire(cql_conn *conn, uint64_t now_ms)
 		detach(conn, exchange);
 		append_done(conn, exchange, CQL_EXCHANGE_TIMED_OUT);
 	}
+	/* Whatever waits behind a frame that the peer does not take would wait for ever. */
+	if (conn->orphan_frame != NULL && conn->orphan_deadline_ms <= now_ms)
+		cql_conn_close(conn, CQL_ERROR_LOST, "the server took only part of a request in time");
 }

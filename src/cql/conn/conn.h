@@ -69,6 +69,7 @@ typedef struct cql_conn_options
 {
 	const char *user; /* NULL: none */
 	const char *password;
+	bool must_ask_password;
 	const char *application_name; /* NULL: none */
 	uint64_t handshake_deadline_ms;
 } cql_conn_options;
@@ -88,9 +89,11 @@ typedef struct cql_conn
 	cql_exchange_list queue;
 	size_t head_sent;
 	size_t queued_bytes;
-	/* frame of an exchange that was given up while it was being written */
+	/* frame of an exchange that was given up while it was being written; what cannot be written by
+	 * the exchange's deadline ends the connection */
 	uint8_t *orphan_frame;
 	size_t orphan_frame_len;
+	uint64_t orphan_deadline_ms;
 
 	/* the frame that is being read */
 	uint8_t *side; /* buffer for headers and small frames */

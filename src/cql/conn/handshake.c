@@ -102,6 +102,16 @@ authenticate(cql_conn *conn, cql_reader *body)
 	}
 }
 
+/* READY to STARTUP: the server asked for nothing. */
+static void
+enter_unasked(cql_conn *conn)
+{
+	if (conn->options.must_ask_password)
+		cql_conn_close(conn, CQL_ERROR_NOT_ASKED, "the server did not ask for the password");
+	else
+		conn->state = CQL_CONN_READY;
+}
+
 static void
 refuse(cql_conn *conn, cql_reader *body, int32_t rate_limit_code)
 {
@@ -130,7 +140,7 @@ cql_handshake_answer(cql_conn *conn)
 	else if (conn->state == CQL_CONN_OPTIONS && opcode == CQL_OPCODE_SUPPORTED)
 		start_up(conn, &body);
 	else if (conn->state == CQL_CONN_STARTUP && opcode == CQL_OPCODE_READY)
-		conn->state = CQL_CONN_READY;
+		enter_unasked(conn);
 	else if (conn->state == CQL_CONN_STARTUP && opcode == CQL_OPCODE_AUTHENTICATE)
 		authenticate(conn, &body);
 	else if (conn->state == CQL_CONN_AUTH && opcode == CQL_OPCODE_AUTH_SUCCESS)

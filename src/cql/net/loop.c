@@ -275,15 +275,18 @@ on_ready(uv_poll_t *handle, int status, int events)
 		socket->events = 0;
 		return;
 	}
+	/* At an error of the socket libuv stops polling; the error shows once all that came before it
+	 * is read, which may take another turn. */
+	if (status < 0)
+		socket->events = 0;
 	if (!socket->is_connected)
 	{
 		finish_connect(socket);
 		return;
 	}
-	/* Errors of the socket show when it is read. */
 	if (status < 0 || (events & UV_READABLE))
 		read_in(socket);
-	if ((events & UV_WRITABLE) || cql_conn_has_output(socket->conn))
+	if (status < 0 || (events & UV_WRITABLE) || cql_conn_has_output(socket->conn))
 		write_out(socket);
 }
 
