@@ -44,6 +44,17 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION scylla_execute(text, text, "any")
 	IS 'runs a CQL statement that returns no rows; false: its condition did not hold';
 
+-- Composite types for a keyspace's user-defined types: IMPORT FOREIGN SCHEMA into that schema
+-- declares columns with them.
+
+CREATE FUNCTION scylla_create_types(server text, keyspace text, schema text)
+RETURNS integer
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+
+COMMENT ON FUNCTION scylla_create_types(text, text, text)
+	IS 'makes composite types for a keyspace''s user-defined types; their number';
+
 -- Sessions of this backend.
 
 CREATE FUNCTION scylla_connections(

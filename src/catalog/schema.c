@@ -239,9 +239,8 @@ append_names(List *names, ScyllaSystemQuery *query, ScyllaTolerance tolerance)
 	return names;
 }
 
-/* Raises HV00Q if the cluster has no such keyspace. */
-static void
-check_keyspace(ScyllaSession *session, const char *keyspace)
+void
+scylla_schema_check_keyspace(ScyllaSession *session, const char *keyspace)
 {
 	ScyllaSystemQuery *real =
 		scylla_system_query_start(session, KEYSPACES_CQL("system_schema"), NULL, NULL);
@@ -312,7 +311,7 @@ scylla_schema_tables(ScyllaSession *session, const char *keyspace)
 		names = append_names(NIL, virtual, SCYLLA_MAY_REFUSE);
 	}
 	if (names == NIL)
-		check_keyspace(session, keyspace);
+		scylla_schema_check_keyspace(session, keyspace);
 	list_sort(names, compare_names);
 	return names;
 }
@@ -442,7 +441,7 @@ load_and_keep_table(ScyllaSession *session, const char *keyspace, const char *na
 	else
 	{
 		MemoryContextSwitchTo(answers);
-		check_keyspace(session, keyspace);
+		scylla_schema_check_keyspace(session, keyspace);
 		MemoryContextDelete(context);
 	}
 	MemoryContextSwitchTo(caller);

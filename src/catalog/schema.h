@@ -60,6 +60,9 @@ extern ScyllaTableSizes scylla_schema_sizes(ScyllaSession *session, const char *
  * than the store of ScyllaDB's secondary indexes are not among them. Never from the cache. */
 extern List *scylla_schema_tables(ScyllaSession *session, const char *keyspace);
 
+/* Raises HV00Q if the cluster has no such keyspace. */
+extern void scylla_schema_check_keyspace(ScyllaSession *session, const char *keyspace);
+
 /* Arena for cql_type_parse(), freed with CurrentMemoryContext. */
 extern cql_type_arena *scylla_type_arena_new(void);
 

@@ -170,44 +170,65 @@ scylla_system_query_integer(ScyllaSystemQuery *query, int column)
 	return narrow;
 }
 
-/* Takes an [int] length and that many bytes off the front of a cell. */
-static cql_cell
-take_element(const ScyllaSystemQuery *query, cql_cell *rest)
-{
-	cql_cell element = {NULL, CQL_CELL_NULL};
+static const cql_type text_type = {.id = CQL_TYPE_TEXT};
+static const cql_type *const text_elements[] = {&text_type, &text_type};
+static const cql_type list_type = {
+	.id = CQL_TYPE_LIST, .element_count = 1, .elements = text_elements};
+static const cql_type map_type = {
+	.id = CQL_TYPE_MAP, .element_count = 2, .elements = text_elements};
 
-	if (rest->len < 4)
-		raise_malformed(query, "A map is cut.");
-	element.len = (int32_t) cql_get_u32(rest->data);
-	rest->data += 4;
-	rest->len -= 4;
-	if (element.len < 0)
-		return element;
-	if (element.len > rest->len)
-		raise_malformed(query, "A map is cut.");
-	element.data = rest->data;
-	rest->data += element.len;
-	rest->len -= element.len;
+/* Null and empty have no elements. */
+static cql_elements
+begin_elements(const ScyllaSystemQuery *query, const cql_type *type, int column)
+{
+	cql_cell cell = query->cells[column];
+	cql_elements elements = {.left = 0};
+
+	if (cell.len > 0 && !cql_elements_begin(type, cell, &elements))
+		raise_malformed(query, "A collection is cut.");
+	return elements;
+}
+
+static cql_cell
+next_element(const ScyllaSystemQuery *query, cql_elements *elements)
+{
+	cql_cell element;
+
+	if (!cql_elements_next(elements, &element))
+		raise_malformed(query, "A collection is cut.");
 	return element;
 }
 
 char *
 scylla_system_query_map_text(ScyllaSystemQuery *query, int column, const char *key)
 {
-	cql_cell rest = query->cells[column];
+	cql_elements elements = begin_elements(query, &map_type, column);
 	int32_t key_length = strlen(key);
 
-	if (rest.len < 4)
-		return NULL;
-	rest.data += 4; /* the count, which the bytes themselves tell */
-	rest.len -= 4;
-	while (rest.len > 0)
+	while (elements.left > 0)
 	{
-		cql_cell name = take_element(query, &rest);
-		cql_cell value = take_element(query, &rest);
+		cql_cell name = next_element(query, &elements);
+		cql_cell value = next_element(query, &elements);
 
 		if (name.len == key_length && memcmp(name.data, key, key_length) == 0 && value.len >= 0)
 			return convert_text(value.data, value.len);
 	}
 	return NULL;
+}
+
+List *
+scylla_system_query_list(ScyllaSystemQuery *query, int column)
+{
+	cql_elements elements = begin_elements(query, &list_type, column);
+	List *texts = NIL;
+
+	while (elements.left > 0)
+	{
+		cql_cell element = next_element(query, &elements);
+
+		if (cql_cell_is_null(element))
+			raise_malformed(query, "An element of a list is null.");
+		texts = lappend(texts, convert_text(element.data, element.len));
+	}
+	return texts;
 }

@@ -8,6 +8,8 @@
 #ifndef SCYLLA_SYSTEM_QUERY_H
 #define SCYLLA_SYSTEM_QUERY_H
 
+#include "nodes/pg_list.h"
+
 #include "bridge/session.h"
 
 typedef struct ScyllaSystemQuery ScyllaSystemQuery;
@@ -39,5 +41,8 @@ extern char *scylla_system_query_text(ScyllaSystemQuery *query, int column);    
 extern int64 scylla_system_query_integer(ScyllaSystemQuery *query, int column); /* null: 0 */
 /* The value of a key in a map<text, text>, NULL if it has none. */
 extern char *scylla_system_query_map_text(ScyllaSystemQuery *query, int column, const char *key);
+
+/* The texts (char *) of a list<text>; null and empty: NIL. */
+extern List *scylla_system_query_list(ScyllaSystemQuery *query, int column);
 
 #endif /* SCYLLA_SYSTEM_QUERY_H */

@@ -7,12 +7,15 @@
 #include "postgres.h"
 
 #include "catalog/heap.h"
+#include "catalog/namespace.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "parser/scansup.h"
 #include "utils/builtins.h"
 
 #include "catalog/schema.h"
+#include "catalog/udt.h"
+#include "command/composite.h"
 #include "command/import.h"
 #include "types/typemap.h"
 
@@ -25,6 +28,10 @@ typedef struct Import
 	ScyllaImportOptions *options;
 	ScyllaSession *session;
 	cql_type_arena *arena;
+	Oid schema;
+	bool has_udts; /* udts were asked for */
+	List *udts;
+	List *unfit_types;  /* char *, of composite types that were warned of */
 	List *remote_names; /* of all tables and views, char * */
 	List *local_names;  /* of those that were imported or left out with a WARNING */
 	List *commands;
@@ -74,12 +81,51 @@ advise_on_collision(const Import *import)
 
 /* ---- columns ---- */
 
+/* Asked for at the first column that is of one. */
+static const cql_type *
+find_udt(Import *import, const char *name)
+{
+	if (!import->has_udts)
+		import->udts = scylla_udts_load(import->session, import->stmt->remote_schema);
+	import->has_udts = true;
+	return scylla_udts_find(import->udts, name);
+}
+
+/* The composite type for a UDT, by its name in the schema that is imported into. */
+static Oid
+find_composite(const cql_type *type, void *argument)
+{
+	Import *import = argument;
+	const cql_type *udt = find_udt(import, type->name);
+	Oid composite;
+
+	if (udt == NULL)
+		return InvalidOid;
+	switch (scylla_composite_find(udt, import->schema, &composite))
+	{
+		case SCYLLA_COMPOSITE_FITS:
+			return composite;
+		case SCYLLA_COMPOSITE_NONE:
+			return InvalidOid;
+		case SCYLLA_COMPOSITE_OTHER:
+			break;
+	}
+	if (!has_name(import->unfit_types, udt->name))
+		ereport(WARNING,
+				(errmsg("type %s does not go with the user-defined type \"%s\"",
+						format_type_be(composite), udt->name),
+				 errdetail("Columns of the user-defined type become jsonb."),
+				 errhint("Alter it so that it has the same fields, see scylla_create_types.")));
+	import->unfit_types = lappend(import->unfit_types, pstrdup(udt->name));
+	return InvalidOid;
+}
+
 /* Why a column cannot be declared; NULL: it can. */
 static const char *
 find_obstacle(const ScyllaRemoteColumn *column, const cql_type *type, const char *local_name)
 {
-	if (type == NULL || scylla_type_default(type) == NULL)
-		return psprintf("CQL type %s is not supported yet.", column->type_text);
+	if (type == NULL)
+		return psprintf("CQL type %s is not known.", column->type_text);
 	if (SystemAttributeByName(local_name) != NULL)
 		return psprintf("PostgreSQL has a system column of the name \"%s\".", local_name);
 	return NULL;
@@ -92,14 +138,14 @@ is_key(const ScyllaRemoteColumn *column)
 }
 
 static void
-append_column(StringInfo command, const Import *import, const ScyllaRemoteColumn *column,
+append_column(StringInfo command, Import *import, const ScyllaRemoteColumn *column,
 			  const cql_type *type)
 {
 	char *local_name = local_name_of(import, column->name);
 	bool is_text = type->id == CQL_TYPE_TEXT || type->id == CQL_TYPE_ASCII;
 
 	appendStringInfo(command, "\n\t%s %s OPTIONS (", quote_identifier(local_name),
-					 scylla_type_default(type));
+					 scylla_type_declaration(type, find_composite, import));
 	if (strcmp(local_name, column->name) != 0)
 		appendStringInfo(command, "column %s, ", quote_literal_cstr(column->name));
 	appendStringInfo(command, "key %s, type %s)",
@@ -112,7 +158,7 @@ append_column(StringInfo command, const Import *import, const ScyllaRemoteColumn
 
 /* Appends the columns that can be declared; false: one of the key cannot. */
 static bool
-append_columns(StringInfo command, const Import *import, const ScyllaRemoteTable *table)
+append_columns(StringInfo command, Import *import, const ScyllaRemoteTable *table)
 {
 	List *names = NIL;
 
@@ -270,6 +316,7 @@ scyllaImportForeignSchema(ImportForeignSchemaStmt *stmt, Oid serverOid)
 
 	import.session = scylla_session_get(serverOid, GetUserId());
 	import.arena = scylla_type_arena_new();
+	import.schema = get_namespace_oid(stmt->local_schema, false);
 	/* What is imported shall be true now, whatever was read a minute ago. */
 	scylla_session_forget_schema(serverOid);
 	import.remote_names = scylla_schema_tables(import.session, stmt->remote_schema);

@@ -251,9 +251,12 @@ read_rows(const PassThrough *call, TupleDesc descriptor, Tuplestorestate *store)
 		page = scylla_cursor_next_page(cursor);
 		/* Behind the last row too: what has no rows may be no answer to a SELECT at all. */
 		if (!cql_result_has_columns_of(scylla_cursor_result(cursor), statement))
+		{
+			scylla_statement_forget(call->session, call->statement);
 			ereport(ERROR, (errcode(ERRCODE_FDW_INCONSISTENT_DESCRIPTOR_INFORMATION),
 							errmsg("the columns of the statement changed while it was run"),
 							errhint("Run it again.")));
+		}
 		if (page != NULL)
 			store_page(page, converters, descriptor, store, row_context);
 	} while (page != NULL);

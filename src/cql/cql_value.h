@@ -202,6 +202,38 @@ extern size_t cql_write_duration(const cql_duration *duration, uint8_t *out);
  */
 extern bool cql_read_decimal(cql_cell cell, int32_t *scale, cql_cell *unscaled);
 
+/* [unsigned vint] (v5, section 3), which tells the length of a vector's elements. Returns the
+ * length written. */
+#define CQL_VINT_MAX_LEN 9
+extern size_t cql_write_unsigned_vint(uint64_t value, uint8_t *out);
+
+/*
+ * Length of each value of a type whose elements a vector stores without their lengths; 0: they
+ * have lengths. Tells nothing about other uses of the type: Cassandra counts tinyint, smallint,
+ * date and time among the latter.
+ */
+extern uint32_t cql_type_fixed_len(const cql_type *type);
+
+/*
+ * Walks a cell of a list, set or vector (its elements), of a map (key, value, key, value...), of a
+ * tuple or UDT (its fields: those that the cell leaves out at its end are null, and bytes behind
+ * the last known field are passed over, for they belong to newer fields).
+ */
+typedef struct cql_elements
+{
+	const uint8_t *next;
+	const uint8_t *end;
+	uint32_t left; /* elements still to come */
+	cql_type_id id;
+	uint32_t fixed_len; /* vector: of each element; 0: each tells its own */
+} cql_elements;
+
+/* False: malformed. left may then size an allocation: it is the type's own count of fields, or no
+ * more than the cell has bytes. */
+extern bool cql_elements_begin(const cql_type *type, cql_cell cell, cql_elements *out);
+/* While left is not 0. False: malformed, also when bytes are left behind the last element. */
+extern bool cql_elements_next(cql_elements *elements, cql_cell *element);
+
 /*
  * Partition keys as the ring knows them: the cells of the partition key's columns, in its order,
  * become one string of bytes, and that a token. (Protocol v4 says nothing of it: Cassandra's

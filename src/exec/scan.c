@@ -158,9 +158,12 @@ check_page(const ScyllaScanState *scan, const ScyllaScanVariant *variant, const 
 {
 	Drift drift = {0};
 
-	if (!cql_result_has_columns_of(page, scylla_statement_get(variant->statement)) &&
-		has_column_drift(scan, variant, page, &drift))
+	if (cql_result_has_columns_of(page, scylla_statement_get(variant->statement)))
+		return;
+	if (has_column_drift(scan, variant, page, &drift))
 		raise_drift(scan, variant, &drift);
+	/* A user-defined type got a field. This scan passes over it, the next one shall know it. */
+	scylla_statement_forget(scan->session, variant->statement);
 }
 
 /* ---- variants ---- */

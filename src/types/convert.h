@@ -23,8 +23,14 @@ typedef struct ScyllaFault
 extern const ScyllaFault scylla_fault_malformed; /* the cell is no value of its CQL type */
 extern const ScyllaFault scylla_fault_number_range;
 
-/* The row for a pair, whether for columns or only for bind values; NULL: none. */
-extern const ScyllaTypePair *scylla_type_row(const cql_type *cql, Oid base_type);
+typedef enum ScyllaPairUse
+{
+	SCYLLA_PAIR_OF_COLUMN,
+	SCYLLA_PAIR_OF_VALUE /* rows that only bind count too */
+} ScyllaPairUse;
+
+/* The row for a pair, domains looked through; NULL: none. */
+extern const ScyllaTypePair *scylla_type_row(const cql_type *cql, Oid type, ScyllaPairUse use);
 
 /* The row for writetime() as timestamptz, which no other bigint goes with. */
 extern const ScyllaTypePair scylla_write_time_pair;
@@ -40,6 +46,23 @@ extern ScyllaFit scylla_convert_misfit(const ScyllaConverter *converter, ScyllaR
 extern void scylla_convert_enter(ErrorContextCallback *callback, ScyllaConverter *converter);
 extern void scylla_convert_leave(const ErrorContextCallback *callback);
 
+static inline bool
+scylla_type_is_structured(const cql_type *cql)
+{
+	switch (cql->id)
+	{
+		case CQL_TYPE_LIST:
+		case CQL_TYPE_SET:
+		case CQL_TYPE_MAP:
+		case CQL_TYPE_VECTOR:
+		case CQL_TYPE_TUPLE:
+		case CQL_TYPE_UDT:
+			return true;
+		default:
+			return false;
+	}
+}
+
 /* Begin a [value] of that length and return where its bytes go. */
 static inline uint8 *
 scylla_cell_append(StringInfo out, int32 len)
@@ -51,6 +74,23 @@ scylla_cell_append(StringInfo out, int32 len)
 	cql_put_u32(start, (uint32) len);
 	out->len += len + 4;
 	return start + 4;
+}
+
+/* Begin a [value] whose length is not known yet: bytes are appended, then _close tells it. */
+static inline int
+scylla_cell_open(StringInfo out)
+{
+	int start = out->len;
+
+	enlargeStringInfo(out, 4);
+	out->len += 4;
+	return start;
+}
+
+static inline void
+scylla_cell_close(StringInfo out, int start)
+{
+	cql_put_u32((uint8 *) out->data + start, (uint32) (out->len - start - 4));
 }
 
 /* The CQL text of a text Datum: UTF-8, verified, not ended by NUL; may point into the Datum. */
@@ -72,12 +112,18 @@ extern ScyllaFit scylla_numeric_to_int64(Datum value, ScyllaRound round, int64 *
 extern int scylla_duration_print(const cql_duration *duration, char *out);
 extern bool scylla_duration_parse(ScyllaText text, cql_duration *out, const ScyllaFault **fault);
 
+/* The cell in the database's encoding, checked; may point into the cell. */
+extern ScyllaText scylla_text_from_cell(ScyllaConverter *converter, cql_cell cell);
+
 /* text.c */
 extern Datum scylla_decode_text(ScyllaConverter *converter, cql_cell cell);
 extern Datum scylla_decode_ascii(ScyllaConverter *converter, cql_cell cell);
 extern Datum scylla_decode_json(ScyllaConverter *converter, cql_cell cell);
 extern Datum scylla_decode_jsonb(ScyllaConverter *converter, cql_cell cell);
 extern Datum scylla_decode_xml(ScyllaConverter *converter, cql_cell cell);
+extern Datum scylla_decode_enum(ScyllaConverter *converter, cql_cell cell);
+extern ScyllaFit scylla_encode_enum(ScyllaConverter *converter, Datum value, ScyllaRound round,
+									StringInfo out);
 extern ScyllaFit scylla_encode_text(ScyllaConverter *converter, Datum value, ScyllaRound round,
 									StringInfo out);
 extern ScyllaFit scylla_encode_ascii(ScyllaConverter *converter, Datum value, ScyllaRound round,

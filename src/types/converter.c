@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "parser/parse_coerce.h"
@@ -13,9 +15,11 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
-#include "types/convert.h"
+#include "types/structure.h"
 
 #define TYPE_TEXT_SIZE 256
+/* Of a name in a path. */
+#define MAX_SHOWN_NAME 64
 
 const ScyllaFault scylla_fault_malformed = {
 	ERRCODE_INVALID_TEXT_REPRESENTATION, "malformed value",
@@ -39,14 +43,70 @@ static const ScyllaFault fault_read_only = {ERRCODE_FEATURE_NOT_SUPPORTED, "read
 
 /* ---- errors ---- */
 
+/* ".name", or with brackets where it isn't a plain one; longer ones are cut. */
+static void
+append_name(StringInfo path, const char *name, int len)
+{
+	int shown = pg_mbcliplen(name, len, MAX_SHOWN_NAME);
+	bool is_plain = shown == len && len > 0;
+
+	for (int i = 0; i < len && is_plain; i++)
+		is_plain = isalnum((unsigned char) name[i]) || name[i] == '_' || IS_HIGHBIT_SET(name[i]);
+	appendStringInfo(path, is_plain ? ".%.*s" : "[\"%.*s", shown, name);
+	if (!is_plain)
+		appendStringInfoString(path, shown < len ? "...\"]" : "\"]");
+}
+
+/* "$.address.lines[2]": where in the column's value the converter's own stands. */
+static void
+append_path(StringInfo path, const ScyllaConverter *converter)
+{
+	const ScyllaConverter *parent = converter->parent;
+	const ScyllaPlace *place;
+
+	if (parent == NULL)
+	{
+		appendStringInfoChar(path, '$');
+		return;
+	}
+	append_path(path, parent);
+	place = &parent->place;
+	if (parent->cql->id == CQL_TYPE_UDT)
+		append_name(path, parent->structure->field_names[place->index],
+					strlen(parent->structure->field_names[place->index]));
+	else if (parent->cql->id == CQL_TYPE_MAP && place->key != NULL)
+		append_name(path, place->key, place->key_len);
+	else
+		appendStringInfo(path, "[%u]", place->index);
+}
+
+static char *
+describe_path(const ScyllaConverter *converter)
+{
+	StringInfoData path;
+
+	initStringInfo(&path);
+	append_path(&path, converter);
+	return path.data;
+}
+
+/* "$.address.zip: ", for the beginning of a message about an element. */
+static const char *
+describe_element(const ScyllaConverter *converter)
+{
+	return converter->parent != NULL ? psprintf("%s: ", describe_path(converter)) : "";
+}
+
 /* " in column …", for the end of a message. */
 static char *
 describe_place(const ScyllaConverter *converter)
 {
-	const char *cql = cql_type_id_name(converter->pair->cql);
+	char cql[TYPE_TEXT_SIZE];
 
-	if (cql == NULL)
-		cql = "custom";
+	if (converter->cql->id == CQL_TYPE_CUSTOM)
+		strlcpy(cql, "custom", sizeof(cql));
+	else
+		cql_type_print(converter->cql, false, cql, sizeof(cql));
 	if (converter->column == NULL)
 		return psprintf(" in a value of CQL type %s", cql);
 	if (converter->table == NULL)
@@ -70,7 +130,8 @@ void
 scylla_convert_raise(const ScyllaConverter *converter, const ScyllaFault *fault)
 {
 	ereport(ERROR,
-			(errcode(fault->sqlstate), errmsg("%s%s", fault->what, describe_place(converter)),
+			(errcode(fault->sqlstate),
+			 errmsg("%s%s%s", describe_element(converter), fault->what, describe_place(converter)),
 			 fault->detail != NULL ? errdetail("%s", fault->detail) : 0,
 			 fault->hint != NULL ? errhint("%s", fault->hint) : 0,
 			 tell_fields(converter->table, converter->column)));
@@ -93,6 +154,8 @@ add_context(void *arg)
 	if (converter->column == NULL)
 		return;
 	tell_fields(converter->table, converter->column);
+	if (converter->parent != NULL)
+		errcontext("element %s", describe_path(converter));
 	if (converter->table != NULL)
 		errcontext("column \"%s\" of foreign table \"%s\"", converter->column, converter->table);
 	else
@@ -120,7 +183,8 @@ scylla_converter_warn_empty(ScyllaConverter *converter)
 	if (converter->has_warned_empty)
 		return;
 	converter->has_warned_empty = true;
-	ereport(WARNING, (errmsg("empty value read as NULL%s", describe_place(converter)),
+	ereport(WARNING, (errmsg("%sempty value read as NULL%s", describe_element(converter),
+							 describe_place(converter)),
 					  errdetail("CQL has an empty value for that type, PostgreSQL has none."),
 					  tell_fields(converter->table, converter->column)));
 }
@@ -168,7 +232,7 @@ is_same_interval(const Interval *a, const Interval *b)
 static Datum
 apply_length(ScyllaConverter *converter, Datum value)
 {
-	Oid type = converter->pair->type;
+	Oid type = converter->base_type;
 	ErrorContextCallback callback;
 	Datum result;
 	bool is_same;
@@ -196,7 +260,7 @@ apply_length(ScyllaConverter *converter, Datum value)
 static bool
 is_domain(const ScyllaConverter *converter)
 {
-	return converter->type != converter->pair->type;
+	return converter->type != converter->base_type;
 }
 
 static void
@@ -247,11 +311,6 @@ raise_no_pair(const ScyllaConverterSpec *spec)
 	char cql[TYPE_TEXT_SIZE];
 
 	cql_type_print(spec->cql, true, cql, sizeof(cql));
-	if (choices == NULL)
-		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
-						errmsg("CQL type %s%s is not supported yet", cql, describe_column(spec)),
-						errhint("Leave the column out of the foreign table."),
-						tell_fields(spec->table, spec->column)));
 	if (spec->is_write_time)
 		choices = psprintf("%s, %s", choices, format_type_be(TIMESTAMPTZOID));
 	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
@@ -264,8 +323,7 @@ raise_no_pair(const ScyllaConverterSpec *spec)
 static Datum
 refuse_decode(ScyllaConverter *converter, cql_cell cell)
 {
-	cql_type cql = {.id = converter->pair->cql};
-	ScyllaConverterSpec spec = {.cql = &cql,
+	ScyllaConverterSpec spec = {.cql = converter->cql,
 								.type = converter->type,
 								.table = converter->table,
 								.column = converter->column};
@@ -293,7 +351,7 @@ scylla_converter_new(const ScyllaConverterSpec *spec)
 	Oid base = getBaseTypeAndTypmod(spec->type, &typmod);
 	const ScyllaTypePair *pair = spec->is_write_time && base == TIMESTAMPTZOID
 									 ? &scylla_write_time_pair
-									 : scylla_type_row(spec->cql, base);
+									 : scylla_type_row(spec->cql, base, SCYLLA_PAIR_OF_VALUE);
 	ScyllaConverter *converter;
 	Oid function = InvalidOid;
 
@@ -301,9 +359,11 @@ scylla_converter_new(const ScyllaConverterSpec *spec)
 		raise_no_pair(spec);
 	converter = palloc0(sizeof(*converter));
 	converter->pair = pair;
+	converter->cql = spec->cql;
 	converter->decode = pair->decode != NULL ? pair->decode : refuse_decode;
 	converter->encode = pair->encode != NULL ? pair->encode : refuse_encode;
 	converter->type = spec->type;
+	converter->base_type = base;
 	converter->typmod = typmod;
 	converter->table = spec->table != NULL ? pstrdup(spec->table) : NULL;
 	converter->column = spec->column != NULL ? pstrdup(spec->column) : NULL;
@@ -314,5 +374,7 @@ scylla_converter_new(const ScyllaConverterSpec *spec)
 		find_typmod_coercion_function(base, &function) == COERCION_PATH_FUNC)
 		fmgr_info_cxt(function, &converter->check_function, CurrentMemoryContext);
 	converter->is_checked = OidIsValid(converter->check_function.fn_oid) || is_domain(converter);
+	if (scylla_type_is_structured(spec->cql))
+		scylla_structure_build(converter);
 	return converter;
 }

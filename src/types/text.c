@@ -1,5 +1,5 @@
 /*
- * ascii and text, as text, varchar, json, jsonb and xml.
+ * ascii and text, as text, varchar, json, jsonb, xml and enums.
  *
  * CQL's text is UTF-8 and may hold zero bytes; PostgreSQL's is valid in the database's encoding
  * and holds none. What does not go over unchanged is an error.
@@ -66,9 +66,8 @@ verify_cell(const ScyllaConverter *converter, cql_cell cell)
 		scylla_convert_raise(converter, &fault_ascii);
 }
 
-/* The cell in the database's encoding; may point into the cell. */
-static ScyllaText
-cell_to_server(ScyllaConverter *converter, cql_cell cell)
+ScyllaText
+scylla_text_from_cell(ScyllaConverter *converter, cql_cell cell)
 {
 	ScyllaText result = {(const char *) cell.data, cell.len};
 	ErrorContextCallback callback;
@@ -97,7 +96,7 @@ make_text(const char *data, int len)
 Datum
 scylla_decode_text(ScyllaConverter *converter, cql_cell cell)
 {
-	ScyllaText server = cell_to_server(converter, cell);
+	ScyllaText server = scylla_text_from_cell(converter, cell);
 
 	return make_text(server.data, server.len);
 }
@@ -113,7 +112,7 @@ scylla_decode_ascii(ScyllaConverter *converter, cql_cell cell)
 static Datum
 decode_document(ScyllaConverter *converter, cql_cell cell, PGFunction input)
 {
-	ScyllaText server = cell_to_server(converter, cell);
+	ScyllaText server = scylla_text_from_cell(converter, cell);
 	ErrorContextCallback callback;
 	Datum result;
 
@@ -139,6 +138,20 @@ Datum
 scylla_decode_xml(ScyllaConverter *converter, cql_cell cell)
 {
 	return decode_document(converter, cell, xml_in);
+}
+
+Datum
+scylla_decode_enum(ScyllaConverter *converter, cql_cell cell)
+{
+	ScyllaText label = scylla_text_from_cell(converter, cell);
+	ErrorContextCallback callback;
+	Datum result;
+
+	scylla_convert_enter(&callback, converter);
+	result = DirectFunctionCall2(enum_in, CStringGetDatum(pnstrdup(label.data, label.len)),
+								 ObjectIdGetDatum(converter->base_type));
+	scylla_convert_leave(&callback);
+	return result;
 }
 
 /* ---- encoding ---- */
@@ -216,4 +229,15 @@ scylla_encode_jsonb(ScyllaConverter *converter, Datum value, ScyllaRound round, 
 		return scylla_convert_misfit(converter, round, SCYLLA_FIT_NONE, &fault_ascii);
 	append_text(out, text);
 	return SCYLLA_FIT_EXACT;
+}
+
+ScyllaFit
+scylla_encode_enum(ScyllaConverter *converter, Datum value, ScyllaRound round, StringInfo out)
+{
+	const char *label = DatumGetCString(DirectFunctionCall1(enum_out, value));
+	Datum text = PointerGetDatum(cstring_to_text(label));
+
+	if (converter->pair->cql == CQL_TYPE_ASCII)
+		return scylla_encode_ascii(converter, text, round, out);
+	return scylla_encode_text(converter, text, round, out);
 }

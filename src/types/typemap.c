@@ -4,7 +4,11 @@
  * A CQL type's first row is what IMPORT declares. Rows without a decoder only bind values. What a
  * row says of = and of the order must hold for every value and every place in a key: a partition
  * key is found by its bytes, a clustering key by the CQL type's comparison.
- * Collections, tuples, UDTs and vectors have no rows: nothing declares or binds them yet.
+ *
+ * In a row, ANYENUM stands for every enum, ANYARRAY for arrays of what goes with the element type,
+ * RECORD for composite types whose attributes go with the fields, RECORDARRAY for arrays of those
+ * with a map's key and value, and ANYNONARRAY for the type that an extension brings: hstore for a
+ * map of texts, pgvector's vector.
  */
 #include "postgres.h"
 
@@ -14,6 +18,7 @@
 #include "utils/lsyscache.h"
 
 #include "types/convert.h"
+#include "types/structure.h"
 
 #define EXACT SCYLLA_PUSH_EXACT
 #define SUPERSET SCYLLA_PUSH_SUPERSET
@@ -38,6 +43,11 @@ static const char inet_reason[] = "CQL sorts addresses by bytes, IPv4 among IPv6
 /* Under excess_precision = truncate, 1000 times of CQL read as one. Order allows for it. */
 static const char time_reason[] = "times that differ by nanoseconds may read as equal";
 static const char duration_reason[] = "CQL cannot compare durations";
+static const char enum_reason[] = "CQL sorts the texts, PostgreSQL an enum by its declaration";
+/* A value of a structured type has many spellings: arrays with other bounds, sets in any order,
+ * numbers of another scale. A key of that type is found by its bytes. */
+static const char structured_reason[] =
+	"CQL compares collections, tuples and vectors by their bytes";
 static const char write_time_reason[] = "CQL cannot compare what writetime() gives";
 static const char custom_reason[] = "custom types are read only";
 
@@ -52,6 +62,8 @@ static const ScyllaTypePair pairs[] = {
 	 document_reason, false},
 	{CQL_TYPE_ASCII, XMLOID, scylla_decode_xml, scylla_encode_ascii, NEVER, NEVER, document_reason,
 	 false},
+	{CQL_TYPE_ASCII, ANYENUMOID, scylla_decode_enum, scylla_encode_enum, EXACT, NEVER, enum_reason,
+	 false},
 
 	{CQL_TYPE_TEXT, TEXTOID, scylla_decode_text, scylla_encode_text, EXACT, EXACT, NULL, true},
 	{CQL_TYPE_TEXT, VARCHAROID, scylla_decode_text, scylla_encode_text, EXACT, EXACT, NULL, true},
@@ -60,6 +72,8 @@ static const ScyllaTypePair pairs[] = {
 	{CQL_TYPE_TEXT, JSONBOID, scylla_decode_jsonb, scylla_encode_jsonb, NEVER, NEVER,
 	 document_reason, false},
 	{CQL_TYPE_TEXT, XMLOID, scylla_decode_xml, scylla_encode_text, NEVER, NEVER, document_reason,
+	 false},
+	{CQL_TYPE_TEXT, ANYENUMOID, scylla_decode_enum, scylla_encode_enum, EXACT, NEVER, enum_reason,
 	 false},
 
 	{CQL_TYPE_TINYINT, INT2OID, scylla_decode_tinyint_int2, scylla_encode_int2, EXACT, EXACT, NULL,
@@ -143,6 +157,35 @@ static const ScyllaTypePair pairs[] = {
 	{CQL_TYPE_DURATION, TEXTOID, scylla_decode_duration_text, scylla_encode_duration_text, NEVER,
 	 NEVER, duration_reason, false},
 
+	{CQL_TYPE_LIST, ANYARRAYOID, scylla_decode_array, scylla_encode_array, NEVER, NEVER,
+	 structured_reason, false},
+	{CQL_TYPE_LIST, JSONBOID, scylla_decode_structure_jsonb, scylla_encode_structure_jsonb, NEVER,
+	 NEVER, structured_reason, false},
+	{CQL_TYPE_SET, ANYARRAYOID, scylla_decode_array, scylla_encode_array, NEVER, NEVER,
+	 structured_reason, false},
+	{CQL_TYPE_SET, JSONBOID, scylla_decode_structure_jsonb, scylla_encode_structure_jsonb, NEVER,
+	 NEVER, structured_reason, false},
+	{CQL_TYPE_VECTOR, ANYARRAYOID, scylla_decode_array, scylla_encode_array, NEVER, NEVER,
+	 structured_reason, false},
+	{CQL_TYPE_VECTOR, JSONBOID, scylla_decode_structure_jsonb, scylla_encode_structure_jsonb, NEVER,
+	 NEVER, structured_reason, false},
+	{CQL_TYPE_VECTOR, ANYNONARRAYOID, scylla_decode_pgvector, scylla_encode_pgvector, NEVER, NEVER,
+	 structured_reason, false},
+	{CQL_TYPE_MAP, JSONBOID, scylla_decode_structure_jsonb, scylla_encode_structure_jsonb, NEVER,
+	 NEVER, structured_reason, false},
+	{CQL_TYPE_MAP, RECORDARRAYOID, scylla_decode_array, scylla_encode_array, NEVER, NEVER,
+	 structured_reason, false},
+	{CQL_TYPE_MAP, ANYNONARRAYOID, scylla_decode_hstore, scylla_encode_hstore, NEVER, NEVER,
+	 structured_reason, false},
+	{CQL_TYPE_TUPLE, JSONBOID, scylla_decode_structure_jsonb, scylla_encode_structure_jsonb, NEVER,
+	 NEVER, structured_reason, false},
+	{CQL_TYPE_TUPLE, RECORDOID, scylla_decode_composite, scylla_encode_composite, NEVER, NEVER,
+	 structured_reason, false},
+	{CQL_TYPE_UDT, JSONBOID, scylla_decode_structure_jsonb, scylla_encode_structure_jsonb, NEVER,
+	 NEVER, structured_reason, false},
+	{CQL_TYPE_UDT, RECORDOID, scylla_decode_composite, scylla_encode_composite, NEVER, NEVER,
+	 structured_reason, false},
+
 	{CQL_TYPE_CUSTOM, BYTEAOID, scylla_decode_blob, NULL, NEVER, NEVER, custom_reason, false},
 };
 
@@ -159,35 +202,54 @@ const ScyllaTypePair scylla_write_time_pair = {
 	CQL_TYPE_BIGINT, TIMESTAMPTZOID, scylla_decode_write_time, NULL,
 	NEVER,           NEVER,          write_time_reason,        false};
 
+static bool
+is_fit(const ScyllaTypePair *row, const cql_type *cql, Oid type, ScyllaPairUse use)
+{
+	if (row->cql != cql->id || (use == SCYLLA_PAIR_OF_COLUMN && row->decode == NULL))
+		return false;
+	switch (row->type)
+	{
+		case ANYENUMOID:
+			return type_is_enum(type);
+		case ANYARRAYOID:
+			return scylla_array_fits(cql, type, use);
+		case RECORDARRAYOID:
+			return scylla_entries_fit(cql, type, use);
+		case RECORDOID:
+			return scylla_composite_fits(cql, type, use);
+		case ANYNONARRAYOID:
+			return scylla_extension_type_fits(cql, type);
+		default:
+			return row->type == type;
+	}
+}
+
 static const ScyllaTypePair *
-find_row(const ScyllaTypePair *rows, int count, cql_type_id cql, Oid type)
+find_row(const ScyllaTypePair *rows, int count, const cql_type *cql, Oid type, ScyllaPairUse use)
 {
 	for (int i = 0; i < count; i++)
-	{
-		if (rows[i].cql == cql && rows[i].type == type)
+		if (is_fit(&rows[i], cql, type, use))
 			return &rows[i];
-	}
 	return NULL;
 }
 
 const ScyllaTypePair *
-scylla_type_row(const cql_type *cql, Oid base_type)
+scylla_type_row(const cql_type *cql, Oid type, ScyllaPairUse use)
 {
 	const ScyllaTypePair *pair = NULL;
+	Oid base = getBaseType(type);
 
 	if (GetDatabaseEncoding() != PG_UTF8)
-		pair = find_row(other_encoding_pairs, lengthof(other_encoding_pairs), cql->id, base_type);
+		pair = find_row(other_encoding_pairs, lengthof(other_encoding_pairs), cql, base, use);
 	if (pair == NULL)
-		pair = find_row(pairs, lengthof(pairs), cql->id, base_type);
+		pair = find_row(pairs, lengthof(pairs), cql, base, use);
 	return pair;
 }
 
 const ScyllaTypePair *
 scylla_type_pair_find(const cql_type *cql, Oid type)
 {
-	const ScyllaTypePair *pair = scylla_type_row(cql, getBaseType(type));
-
-	return pair != NULL && pair->decode != NULL ? pair : NULL;
+	return scylla_type_row(cql, type, SCYLLA_PAIR_OF_COLUMN);
 }
 
 /* Types that PostgreSQL compares by value whichever two meet, and CQL likewise. */
@@ -218,26 +280,111 @@ scylla_type_pair_bind(const ScyllaTypePair *column, Oid type)
 	Oid base = getBaseType(type);
 	const ScyllaTypePair *pair;
 
+	/* Nothing of a structured type is ever sent, and the row tells why. */
+	if (scylla_type_is_structured(&cql))
+		return column;
+	if (column->type == ANYENUMOID)
+		return type_is_enum(base) ? column : NULL;
 	if (base != column->type && (comparison_family(base) == 0 ||
 								 comparison_family(base) != comparison_family(column->type)))
 		return NULL;
-	pair = scylla_type_row(&cql, base);
+	pair = scylla_type_row(&cql, base, SCYLLA_PAIR_OF_VALUE);
 	return pair != NULL && pair->encode != NULL ? pair : NULL;
+}
+
+/* ---- what IMPORT declares, and what users may ---- */
+
+static const ScyllaTypePair *
+first_row(const cql_type *cql)
+{
+	for (int i = 0; i < (int) lengthof(pairs); i++)
+		if (pairs[i].cql == cql->id)
+			return &pairs[i];
+	return NULL;
+}
+
+/* The first possible one of the table's types. */
+static Oid
+choose_type(const cql_type *cql, ScyllaFindComposite find, void *argument)
+{
+	const ScyllaTypePair *row = first_row(cql);
+	Oid type = InvalidOid;
+
+	if (cql->id == CQL_TYPE_UDT && find != NULL)
+		type = find(cql, argument);
+	else if (row->type == ANYARRAYOID && scylla_array_takes(cql->elements[0]))
+		type = get_array_type(choose_type(cql->elements[0], find, argument));
+	if (OidIsValid(type))
+		return type;
+	return scylla_type_is_structured(cql) ? JSONBOID : row->type;
+}
+
+char *
+scylla_type_declaration(const cql_type *cql, ScyllaFindComposite find, void *argument)
+{
+	Oid type = choose_type(cql, find, argument);
+	bool has_digits = type == TIMESTAMPTZOID || type == TIMESTAMPTZARRAYOID;
+
+	return format_type_with_typemod(type, has_digits ? TIMESTAMP_DIGITS : -1);
 }
 
 const char *
 scylla_type_default(const cql_type *cql)
 {
-	for (int i = 0; i < (int) lengthof(pairs); i++)
-	{
-		if (pairs[i].cql == cql->id)
-		{
-			int32 typmod = pairs[i].type == TIMESTAMPTZOID ? TIMESTAMP_DIGITS : -1;
+	return scylla_type_declaration(cql, NULL, NULL);
+}
 
-			return format_type_with_typemod(pairs[i].type, typmod);
-		}
+/* "street text, zip integer" */
+static char *
+describe_fields(const cql_type *cql)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (uint32 i = 0; i < cql->element_count; i++)
+	{
+		appendStringInfoString(&text, i > 0 ? ", " : "");
+		if (cql->id == CQL_TYPE_UDT)
+			appendStringInfo(&text, "%s ", quote_identifier(cql->field_names[i]));
+		appendStringInfoString(&text, scylla_type_default(cql->elements[i]));
 	}
-	return NULL;
+	return text.data;
+}
+
+/* Appends the choices that a row stands for. */
+static void
+append_choices(StringInfo text, const ScyllaTypePair *row, const cql_type *cql)
+{
+	const char *separator = text->len > 0 ? ", " : "";
+
+	switch (row->type)
+	{
+		case ANYENUMOID:
+			appendStringInfo(text, "%san enum", separator);
+			break;
+		case ANYARRAYOID:
+			if (scylla_array_takes(cql->elements[0]))
+				appendStringInfo(text, "%sarray of one of (%s)", separator,
+								 scylla_type_choices(cql->elements[0]));
+			break;
+		case RECORDARRAYOID:
+			appendStringInfo(text, "%sarray of a composite type of two fields (%s)", separator,
+							 describe_fields(cql));
+			break;
+		case RECORDOID:
+			if (cql->element_count > 0)
+				appendStringInfo(text, "%scomposite type of the fields (%s)", separator,
+								 describe_fields(cql));
+			else
+				appendStringInfo(text, "%scomposite type of its fields", separator);
+			break;
+		case ANYNONARRAYOID:
+			if (scylla_extension_type_choice(cql) != NULL)
+				appendStringInfo(text, "%s%s", separator, scylla_extension_type_choice(cql));
+			break;
+		default:
+			appendStringInfo(text, "%s%s", separator, format_type_be(row->type));
+	}
 }
 
 char *
@@ -247,10 +394,7 @@ scylla_type_choices(const cql_type *cql)
 
 	initStringInfo(&text);
 	for (int i = 0; i < (int) lengthof(pairs); i++)
-	{
 		if (pairs[i].cql == cql->id && pairs[i].decode != NULL)
-			appendStringInfo(&text, "%s%s", text.len > 0 ? ", " : "",
-							 format_type_be(pairs[i].type));
-	}
-	return text.len > 0 ? text.data : NULL;
+			append_choices(&text, &pairs[i], cql);
+	return text.data;
 }

@@ -17,6 +17,8 @@
 #include "cql/cql_value.h"
 
 typedef struct ScyllaConverter ScyllaConverter;
+typedef struct ScyllaStructure ScyllaStructure;
+typedef struct ScyllaJsonForm ScyllaJsonForm;
 
 /*
  * What became of a value on its way into a cell, when it is a bound of a predicate (a value that
@@ -60,7 +62,9 @@ typedef enum ScyllaPushable
 typedef struct ScyllaTypePair
 {
 	cql_type_id cql;
-	Oid type;            /* base type: domains are looked through */
+	/* Base type: domains are looked through. A polymorphic type stands for all of its kind whose
+	 * parts fit those of the CQL type, see typemap.c. */
+	Oid type;
 	ScyllaDecode decode; /* NULL: for bind values only, no column may be declared so */
 	ScyllaEncode encode; /* NULL: read only */
 	/*
@@ -74,16 +78,27 @@ typedef struct ScyllaTypePair
 	bool needs_c_collation; /* order only under collation "C"; equality under deterministic ones */
 } ScyllaTypePair;
 
+/* Which element of a value is being converted: for errors. */
+typedef struct ScyllaPlace
+{
+	uint32 index;
+	const char *key; /* of a map, as JSON has it; NULL: not known */
+	int key_len;
+} ScyllaPlace;
+
 /*
  * Converts between cells of one CQL type and Datums of one PostgreSQL type, for one column or
- * bind value. Owned by the memory context it was made in; lives until the end of the scan.
+ * bind value, or for the elements of one. Owned by the memory context it was made in; lives until
+ * the end of the scan.
  */
 struct ScyllaConverter
 {
 	const ScyllaTypePair *pair;
+	const cql_type *cql;
 	ScyllaDecode decode;
 	ScyllaEncode encode;
-	Oid type;          /* as declared: may be a domain */
+	Oid type; /* as declared: may be a domain */
+	Oid base_type;
 	int32 typmod;      /* of the base type */
 	const char *table; /* local names, for errors; may be NULL */
 	const char *column;
@@ -94,11 +109,15 @@ struct ScyllaConverter
 	FmgrInfo check_function; /* the type's length coercion; fn_oid 0: none is needed */
 	void *check_extra;
 	MemoryContext context;
+	ScyllaConverter *parent;    /* NULL: for a column or bind value, not for elements of one */
+	ScyllaStructure *structure; /* of a collection, tuple, UDT or vector, with its children */
+	const ScyllaJsonForm *json; /* for a scalar inside of a jsonb value: in place of the pair */
+	ScyllaPlace place;          /* at which of its children it is */
 };
 
 typedef struct ScyllaConverterSpec
 {
-	const cql_type *cql;
+	const cql_type *cql; /* lives as long as the converter */
 	Oid type;
 	int32 typmod;
 	const char *table; /* may be NULL, and column too: a value that belongs to no column */
@@ -110,7 +129,11 @@ typedef struct ScyllaConverterSpec
 	bool is_write_time;
 } ScyllaConverterSpec;
 
-/* The row for a column declared so, domains looked through; NULL when it is not in the table. */
+/*
+ * The row for a column declared so, domains looked through; NULL when it is not in the table. Any
+ * composite type goes with a UDT whose fields are not known, as from schema text; the converter
+ * looks again.
+ */
 extern const ScyllaTypePair *scylla_type_pair_find(const cql_type *cql, Oid type);
 
 /*
@@ -121,11 +144,15 @@ extern const ScyllaTypePair *scylla_type_pair_find(const cql_type *cql, Oid type
  */
 extern const ScyllaTypePair *scylla_type_pair_bind(const ScyllaTypePair *column, Oid type);
 
-/* The declaration that IMPORT writes ("timestamp(3) with time zone"); NULL: not supported yet. */
+/* The composite type that stands for a UDT; InvalidOid: none, it becomes jsonb. */
+typedef Oid (*ScyllaFindComposite)(const cql_type *udt, void *argument);
+
+/* What IMPORT declares a column as ("timestamp(3) with time zone", "address[]"); find may be NULL. */
+extern char *scylla_type_declaration(const cql_type *cql, ScyllaFindComposite find, void *argument);
+/* The same without composite types. */
 extern const char *scylla_type_default(const cql_type *cql);
 
-/* "integer, bigint, numeric": what a column of that type may be declared as, for a hint; NULL:
- * not supported yet. */
+/* "integer, bigint, numeric": what a column of that type may be declared as, for a hint. */
 extern char *scylla_type_choices(const cql_type *cql);
 
 /*

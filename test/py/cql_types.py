@@ -225,7 +225,7 @@ class Boolean(Scalar):
         return "true" if value else "false"
 
     def from_sql(self, text):
-        return {"true": True, "false": False}[text]
+        return {"true": True, "t": True, "false": False, "f": False}[text]
 
     def to_json(self, value):
         return self.to_sql(value)

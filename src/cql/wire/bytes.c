@@ -76,6 +76,36 @@ cql_read_long(cql_reader *reader)
 	return bytes != NULL ? (int64_t) cql_get_u64(bytes) : 0;
 }
 
+/* As many bytes follow the first as it has leading ones; the bits behind them are the number. */
+uint64_t
+cql_read_unsigned_vint(cql_reader *reader)
+{
+	uint8_t first = cql_read_byte(reader);
+	int extra = first == 0xFF ? 8 : __builtin_clz((uint32_t) (uint8_t) ~first) - 24;
+	uint64_t value = extra == 8 ? 0 : first & (0xFFu >> extra);
+	const uint8_t *bytes = take(reader, (size_t) extra);
+
+	for (int i = 0; bytes != NULL && i < extra; i++)
+		value = value << 8 | bytes[i];
+	return bytes != NULL ? value : 0;
+}
+
+size_t
+cql_write_unsigned_vint(uint64_t value, uint8_t *out)
+{
+	int extra = 0;
+
+	while (extra < 8 && value >> (7 * (extra + 1)) != 0)
+		extra++;
+	for (int i = extra; i > 0; i--)
+	{
+		out[i] = (uint8_t) value;
+		value >>= 8;
+	}
+	out[0] = (uint8_t) (value | (0xFF00u >> extra));
+	return (size_t) extra + 1;
+}
+
 const uint8_t *
 cql_read_raw(cql_reader *reader, size_t len)
 {

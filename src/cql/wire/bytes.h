@@ -49,6 +49,7 @@ extern uint8_t cql_read_byte(cql_reader *reader);
 extern uint16_t cql_read_short(cql_reader *reader);
 extern int32_t cql_read_int(cql_reader *reader);
 extern int64_t cql_read_long(cql_reader *reader);
+extern uint64_t cql_read_unsigned_vint(cql_reader *reader);         /* v5, section 3 */
 extern const uint8_t *cql_read_raw(cql_reader *reader, size_t len); /* NULL once failed */
 extern cql_view cql_read_string(cql_reader *reader);                /* [string] */
 extern cql_view cql_read_long_string(cql_reader *reader);           /* [long string] */

@@ -101,38 +101,19 @@ cql_read_time(cql_cell cell, int64_t *nanoseconds)
 
 /* ---- duration ---- */
 
-/*
- * [vint] (v5, section 3): as many bytes follow the first as it has leading ones; the bits behind
- * them are the number, big-endian, and its sign was folded into the lowest bit.
- */
+/* [vint] (v5, section 3) is an [unsigned vint] with its sign folded into the lowest bit. */
 static int64_t
 read_vint(cql_reader *reader)
 {
-	uint8_t first = cql_read_byte(reader);
-	int extra = first == 0xFF ? 8 : __builtin_clz((uint32_t) (uint8_t) ~first) - 24;
-	uint64_t folded = extra == 8 ? 0 : first & (0xFFu >> extra);
-	const uint8_t *bytes = cql_read_raw(reader, (size_t) extra);
+	uint64_t folded = cql_read_unsigned_vint(reader);
 
-	for (int i = 0; bytes != NULL && i < extra; i++)
-		folded = folded << 8 | bytes[i];
 	return (int64_t) (folded >> 1 ^ (~(folded & 1) + 1));
 }
 
 static size_t
 write_vint(int64_t value, uint8_t *out)
 {
-	uint64_t folded = (uint64_t) value << 1 ^ (uint64_t) (value >> 63);
-	int extra = 0;
-
-	while (extra < 8 && folded >> (7 * (extra + 1)) != 0)
-		extra++;
-	for (int i = extra; i > 0; i--)
-	{
-		out[i] = (uint8_t) folded;
-		folded >>= 8;
-	}
-	out[0] = (uint8_t) (folded | (0xFF00u >> extra));
-	return (size_t) extra + 1;
+	return cql_write_unsigned_vint((uint64_t) value << 1 ^ (uint64_t) (value >> 63), out);
 }
 
 bool
