@@ -6,8 +6,6 @@
  */
 #include "bridge/wait.h"
 
-#include <unistd.h>
-
 #include "compat.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
@@ -17,7 +15,7 @@
 /* This process's loop; what a forked child inherits is its parent's and is left alone. */
 static cql_loop *backend_loop = NULL;
 static WaitEventSet *backend_wait_set = NULL;
-static pid_t backend_pid = 0;
+static int backend_pid = 0;
 static uint64 backend_wait_us = 0;
 
 /* A latch, the postmaster's death, the loop's descriptor. */
@@ -26,7 +24,7 @@ static uint64 backend_wait_us = 0;
 static void
 close_loop(int code, Datum arg)
 {
-	if (backend_loop == NULL || backend_pid != getpid())
+	if (backend_loop == NULL || backend_pid != MyProcPid)
 		return;
 	cql_loop_free(backend_loop);
 	backend_loop = NULL;
@@ -82,7 +80,7 @@ make_loop(void)
 						errmsg("could not start the event loop of scylla_fdw"),
 						errdetail_internal("%s", error.message)));
 	}
-	backend_pid = getpid();
+	backend_pid = MyProcPid;
 	backend_wait_set = NULL;
 	backend_wait_us = 0;
 	on_proc_exit(close_loop, (Datum) 0);
@@ -96,7 +94,7 @@ scylla_loop_get(void)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("scylla_fdw cannot be used in the postmaster")));
 
-	if (backend_loop == NULL || backend_pid != getpid())
+	if (backend_loop == NULL || backend_pid != MyProcPid)
 		make_loop();
 	/* Apart from the loop's making, so that a failure here is made good at the next call. */
 	if (backend_wait_set == NULL)

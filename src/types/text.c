@@ -32,23 +32,33 @@ is_ascii(const char *data, int len)
 	return (bits & 0x80) == 0;
 }
 
-/* ASCII without a zero byte, eight bytes at a time: what most text is. */
-static bool
-is_plain(const char *data, int len)
+/* The high bits of those of eight bytes that are zero or outside ASCII. */
+static inline uint64
+unplain_bytes(const char *data)
 {
-	const uint64 highs = UINT64CONST(0x8080808080808080);
-	uint64 bad = 0;
 	uint64 word;
 
-	for (; len >= (int) sizeof(word); len -= sizeof(word), data += sizeof(word))
+	memcpy(&word, data, sizeof(word));
+	/* Adding 0x7F sets the high bit of a byte below 0x80, unless it is zero. */
+	return (word | ~(word + UINT64CONST(0x7F7F7F7F7F7F7F7F))) & UINT64CONST(0x8080808080808080);
+}
+
+/* ASCII without a zero byte, which most text is: the last eight bytes may be looked at twice. */
+static inline bool
+is_plain(const char *data, int len)
+{
+	const int step = sizeof(uint64);
+	uint64 bad = 0;
+
+	if (len < step)
 	{
-		memcpy(&word, data, sizeof(word));
-		/* Adding 0x7F sets the high bit of a byte below 0x80, unless it is zero. */
-		bad |= word | ~(word + ~highs);
+		for (int i = 0; i < len; i++)
+			bad |= (signed char) data[i] <= 0;
+		return bad == 0;
 	}
-	for (; len > 0; len--, data++)
-		bad |= (uint8) *data | (*data == '\0' ? highs : 0);
-	return (bad & highs) == 0;
+	for (int at = 0; at < len - step; at += step)
+		bad |= unplain_bytes(data + at);
+	return (bad | unplain_bytes(data + len - step)) == 0;
 }
 
 static void
