@@ -616,7 +616,6 @@ collect_options(Oid serverid, Oid userid, List *table_definitions)
 		if (host->port == 0)
 			host->port = options->port;
 	}
-	scylla_settings_apply(options);
 	return options;
 }
 

@@ -52,7 +52,7 @@ typedef struct ScyllaOptions
 	char *table;
 
 	/* reading and writing */
-	int read_consistency;   /* cql_consistency; the setting scylla_fdw.read_consistency wins */
+	int read_consistency;   /* cql_consistency; to be asked through scylla_read_consistency() */
 	int write_consistency;  /* likewise */
 	int serial_consistency; /* of conditional writes */
 	int fetch_size;         /* rows of a page */
@@ -122,6 +122,9 @@ extern const char *scylla_closest_name(const char *name, const List *candidates)
 extern bool scylla_enable_pushdown;
 extern bool scylla_trace;
 extern void scylla_options_define_settings(void);
+/* The consistency level that holds at this moment: the setting's, or else that of the option. */
+extern int scylla_read_consistency(int option);
+extern int scylla_write_consistency(int option);
 
 /* A consistency level's number by its name (any case); -1: none of that name. */
 extern int scylla_consistency_parse(const char *name);

@@ -1,8 +1,8 @@
 /*
  * The settings (GUCs) and the names of consistency levels.
  *
- * A setting wins over the options of servers and tables: scylla_settings_apply() is the one place
- * where that happens.
+ * A setting wins over the options of servers and tables: scylla_read_consistency() and its twin
+ * are the one place where that happens.
  */
 #include "postgres.h"
 
@@ -98,13 +98,22 @@ check_write_consistency(char **value, void **extra, GucSource source)
 	return check_level_setting(value, SCYLLA_LEVEL_WRITE);
 }
 
-void
-scylla_settings_apply(ScyllaOptions *options)
+static int
+pick_consistency(const char *setting, int option)
 {
-	if (read_consistency_setting != NULL && read_consistency_setting[0] != '\0')
-		options->read_consistency = scylla_consistency_parse(read_consistency_setting);
-	if (write_consistency_setting != NULL && write_consistency_setting[0] != '\0')
-		options->write_consistency = scylla_consistency_parse(write_consistency_setting);
+	return setting != NULL && setting[0] != '\0' ? scylla_consistency_parse(setting) : option;
+}
+
+int
+scylla_read_consistency(int option)
+{
+	return pick_consistency(read_consistency_setting, option);
+}
+
+int
+scylla_write_consistency(int option)
+{
+	return pick_consistency(write_consistency_setting, option);
 }
 
 void

@@ -1,6 +1,5 @@
 /*
- * What option.c needs of setting.c: which consistency levels a use allows, and the settings that
- * win over options. Everybody else includes option.h alone.
+ * What option.c needs of setting.c: which consistency levels a use allows. Everybody else includes option.h alone.
  */
 #ifndef SCYLLA_SETTING_H
 #define SCYLLA_SETTING_H
@@ -18,8 +17,5 @@ enum
 extern bool scylla_consistency_is_for(const char *name, int use);
 /* "one, two, ...": the levels of a use, palloc'ed. */
 extern char *scylla_consistency_list(int use);
-
-/* Put the settings that are not empty over what the options say. */
-extern void scylla_settings_apply(ScyllaOptions *options);
 
 #endif /* SCYLLA_SETTING_H */

@@ -234,7 +234,8 @@ read_rows(const PassThrough *call, TupleDesc descriptor, Tuplestorestate *store)
 	cql_statement *statement = scylla_statement_get(call->statement);
 	ScyllaCursorSpec spec = {.session = call->session,
 							 .statement = statement,
-							 .consistency = call->options->read_consistency,
+							 .consistency =
+								 scylla_read_consistency(call->options->read_consistency),
 							 .page_rows = call->options->fetch_size,
 							 .is_idempotent = true,
 							 .is_traced = scylla_trace,
@@ -365,7 +366,7 @@ scylla_execute(PG_FUNCTION_ARGS)
 	spec.session = call.session;
 	spec.statement = call.statement != NULL ? scylla_statement_get(call.statement) : NULL;
 	spec.cql = call.cql;
-	spec.consistency = call.options->write_consistency;
+	spec.consistency = scylla_write_consistency(call.options->write_consistency);
 	spec.serial_consistency = call.options->serial_consistency;
 	spec.page_rows = call.options->fetch_size;
 	cursor = scylla_cursor_new(&spec);

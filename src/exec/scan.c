@@ -174,8 +174,8 @@ open_cursor(const ScyllaScanState *scan, ScyllaScanVariant *variant)
 	ScyllaCursorSpec spec = {
 		.session = scan->session,
 		.statement = scylla_statement_get(variant->statement),
-		.consistency = scan->options->read_consistency,
-		.page_rows = scan->options->fetch_size,
+		.consistency = scylla_read_consistency(scan->plan->read_consistency),
+		.page_rows = scan->plan->fetch_size,
 		.is_idempotent = true,
 		.is_traced = scan->is_traced,
 		.is_prefetching = !scan->plan->is_unique,
@@ -241,22 +241,18 @@ connect_scan(ScyllaScanState *scan)
 {
 	MemoryContext old;
 	cql_statement *statement;
-	bool is_excess_truncated;
 
 	if (scan->reader != NULL)
 		return;
 	old = MemoryContextSwitchTo(scan->context);
 	if (scan->session == NULL)
 	{
-		scan->options = scylla_options_of_table(RelationGetRelid(scan->relation), InvalidOid);
-		scan->session = scylla_session_get(scan->options->serverid, scan->userid);
+		scan->session = scylla_session_get(scan->plan->serverid, scan->userid);
 		scylla_session_pin(scan->session, scan->context);
 	}
 	statement = scylla_statement_get(get_variant(scan, 0)->statement);
-	is_excess_truncated = scan->options->excess_precision == SCYLLA_EXCESS_TRUNCATE;
-	scylla_params_resolve(scan->params, statement, is_excess_truncated);
-	scan->reader =
-		scylla_tuple_reader_new(scan->relation, scan->plan, statement, is_excess_truncated);
+	scylla_params_resolve(scan->params, statement, scan->plan->is_excess_truncated);
+	scan->reader = scylla_tuple_reader_new(scan->relation, scan->plan, statement);
 	MemoryContextSwitchTo(old);
 }
 

@@ -44,7 +44,6 @@ typedef struct ScyllaScanState
 	bool is_traced;
 
 	/* from the first row asked for */
-	ScyllaOptions *options;
 	ScyllaSession *session; /* pinned */
 	ScyllaParams *params;
 	ScyllaTupleReader *reader;

@@ -27,7 +27,7 @@ struct ScyllaTupleReader
 
 ScyllaTupleReader *
 scylla_tuple_reader_new(Relation relation, const ScyllaScanPlan *plan,
-						const cql_statement *statement, bool is_excess_truncated)
+						const cql_statement *statement)
 {
 	ScyllaTupleReader *reader = palloc0(sizeof(ScyllaTupleReader));
 
@@ -38,7 +38,7 @@ scylla_tuple_reader_new(Relation relation, const ScyllaScanPlan *plan,
 	{
 		TupleColumn *column = &reader->columns[i];
 		ScyllaConverterSpec spec = {.table = reader->local_table,
-									.is_excess_truncated = is_excess_truncated};
+									.is_excess_truncated = plan->is_excess_truncated};
 		Form_pg_attribute attribute;
 
 		column->fetch = &plan->columns[i];

@@ -17,8 +17,7 @@ typedef struct ScyllaTupleReader ScyllaTupleReader;
 /* In CurrentMemoryContext. Columns of the statement are those of the plan, in their order; the
  * statement must outlive the reader. Raises HV004 for a pair of types that do not convert. */
 extern ScyllaTupleReader *scylla_tuple_reader_new(Relation relation, const ScyllaScanPlan *plan,
-												  const cql_statement *statement,
-												  bool is_excess_truncated);
+												  const cql_statement *statement);
 
 /*
  * Store a row in an empty slot as a virtual tuple. Values are made in CurrentMemoryContext;

@@ -77,6 +77,10 @@ scylla_scan_split(const ScyllaTable *table, List *quals, ScyllaScanParts *parts)
 
 	parts->plan.keyspace = pstrdup(table->options->keyspace);
 	parts->plan.table = pstrdup(table->options->table);
+	parts->plan.serverid = table->options->serverid;
+	parts->plan.read_consistency = table->options->read_consistency;
+	parts->plan.fetch_size = table->options->fetch_size;
+	parts->plan.is_excess_truncated = table->options->excess_precision == SCYLLA_EXCESS_TRUNCATE;
 	parts->plan.access = choice.access.access;
 	parts->plan.is_unique = choice.access.is_unique;
 }

@@ -2,8 +2,8 @@
  * Packs the contract between planner and executor into a list of nodes, which PostgreSQL can
  * copy, cache and send to workers, and unpacks it. Nobody else knows the layout:
  *
- *   ((keyspace table) (access is_unique partition_conditions) (column ...) (condition ...)
- *    (local reason ...))
+ *   ((keyspace table serverid read_consistency fetch_size is_excess_truncated)
+ *    (access is_unique partition_conditions) (column ...) (condition ...) (local reason ...))
  */
 #include "postgres.h"
 
@@ -46,6 +46,28 @@ decode_condition(List *packed, ScyllaScanCondition *condition)
 	condition->bind = intVal(list_nth(packed, 4));
 }
 
+static List *
+encode_table(const ScyllaScanPlan *plan)
+{
+	List *packed =
+		list_make4(makeString(plan->keyspace), makeString(plan->table),
+				   makeInteger((int) plan->serverid), makeInteger(plan->read_consistency));
+
+	packed = lappend(packed, makeInteger(plan->fetch_size));
+	return lappend(packed, makeInteger(plan->is_excess_truncated));
+}
+
+static void
+decode_table(List *packed, ScyllaScanPlan *plan)
+{
+	plan->keyspace = strVal(linitial(packed));
+	plan->table = strVal(lsecond(packed));
+	plan->serverid = (Oid) intVal(lthird(packed));
+	plan->read_consistency = intVal(lfourth(packed));
+	plan->fetch_size = intVal(list_nth(packed, 4));
+	plan->is_excess_truncated = intVal(list_nth(packed, 5)) != 0;
+}
+
 List *
 scylla_scan_plan_encode(const ScyllaScanPlan *plan)
 {
@@ -56,7 +78,7 @@ scylla_scan_plan_encode(const ScyllaScanPlan *plan)
 		columns = lappend(columns, encode_column(&plan->columns[i]));
 	for (int i = 0; i < plan->condition_count; i++)
 		conditions = lappend(conditions, encode_condition(&plan->conditions[i]));
-	return list_make5(list_make2(makeString(plan->keyspace), makeString(plan->table)),
+	return list_make5(encode_table(plan),
 					  list_make3(makeInteger(plan->access), makeInteger(plan->is_unique),
 								 makeInteger(plan->partition_conditions)),
 					  columns, conditions, plan->local_reasons);
@@ -66,14 +88,12 @@ ScyllaScanPlan *
 scylla_scan_plan_decode(List *packed)
 {
 	ScyllaScanPlan *plan = palloc0(sizeof(ScyllaScanPlan));
-	List *names = linitial(packed);
 	List *flags = lsecond(packed);
 	List *columns = lthird(packed);
 	List *conditions = lfourth(packed);
 	ListCell *cell;
 
-	plan->keyspace = strVal(linitial(names));
-	plan->table = strVal(lsecond(names));
+	decode_table(linitial(packed), plan);
 	plan->access = (ScyllaAccess) intVal(linitial(flags));
 	plan->is_unique = intVal(lsecond(flags)) != 0;
 	plan->partition_conditions = intVal(lthird(flags));

@@ -44,6 +44,11 @@ typedef struct ScyllaScanPlan
 {
 	char *keyspace;
 	char *table;
+	/* options; a change of them invalidates the plan */
+	Oid serverid;
+	int read_consistency; /* unless the setting says otherwise when it runs */
+	int fetch_size;
+	bool is_excess_truncated;
 	ScyllaAccess access;
 	bool is_unique; /* at most one row */
 	int column_count;
