@@ -410,18 +410,6 @@ scylla_cursor_result(const ScyllaCursor *cursor)
 }
 
 bool
-scylla_cursor_next_row(ScyllaCursor *cursor, cql_cell *cells)
-{
-	for (;;)
-	{
-		if (cursor->page != NULL && !cursor->is_rewound && cql_result_next_row(cursor->page, cells))
-			return true;
-		if (scylla_cursor_next_page(cursor) == NULL)
-			return false;
-	}
-}
-
-bool
 scylla_cursor_rewind(ScyllaCursor *cursor)
 {
 	if (!cursor->is_started || cursor->page == NULL ||
@@ -443,12 +431,6 @@ const char *
 scylla_cursor_tracing_id(const ScyllaCursor *cursor)
 {
 	return cursor->tracing_id;
-}
-
-const char *
-scylla_cursor_node(const ScyllaCursor *cursor)
-{
-	return cursor->node;
 }
 
 int

@@ -69,9 +69,6 @@ extern cql_result *scylla_cursor_next_page(ScyllaCursor *cursor);
 /* The page at hand (also an empty last one); NULL before the first. */
 extern cql_result *scylla_cursor_result(const ScyllaCursor *cursor);
 
-/* The next row of whatever page, or false: cells view the page at hand. */
-extern bool scylla_cursor_next_row(ScyllaCursor *cursor, cql_cell *cells);
-
 /* Begin the same result again, without asking the server: only if the page at hand is all of it,
  * else false and nothing is changed. The page is next_page()'s to give out again. */
 extern bool scylla_cursor_rewind(ScyllaCursor *cursor);
@@ -82,8 +79,7 @@ extern void scylla_cursor_end(ScyllaCursor *cursor);
 extern const ScyllaCounters *scylla_cursor_counters(const ScyllaCursor *cursor);
 /* Tracing id of the first page as text, or NULL. */
 extern const char *scylla_cursor_tracing_id(const ScyllaCursor *cursor);
-/* Node that answered last, "" before the first answer; and how many different ones did. */
-extern const char *scylla_cursor_node(const ScyllaCursor *cursor);
+/* How many different nodes have answered. */
 extern int scylla_cursor_node_count(const ScyllaCursor *cursor);
 
 #endif /* SCYLLA_CURSOR_H */

@@ -166,8 +166,6 @@ extern void cql_session_free(cql_session *session);
 extern bool cql_session_has_room(const cql_session *session);
 /* A fact of the handshake; false before the first connection is ready. */
 extern bool cql_session_is_scylla(const cql_session *session);
-/* Rises with every schema change that the session's own requests made. */
-extern uint64_t cql_session_schema_generation(const cql_session *session);
 
 typedef struct cql_connection_info
 {

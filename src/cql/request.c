@@ -362,8 +362,6 @@ take_rows(cql_request *request)
 	{
 		case CQL_RESULT_OK:
 			memcpy(request->result->node, request->link->conn.node, CQL_NODE_NAME_LEN);
-			if (request->result->kind == CQL_RESULT_SCHEMA_CHANGE)
-				request->session->schema_generation++;
 			finish(request);
 			break;
 		case CQL_RESULT_NO_MEMORY:

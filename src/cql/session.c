@@ -390,12 +390,6 @@ cql_session_is_scylla(const cql_session *session)
 	return session->is_scylla;
 }
 
-uint64_t
-cql_session_schema_generation(const cql_session *session)
-{
-	return session->schema_generation;
-}
-
 bool
 cql_session_connection(const cql_session *session, int index, cql_connection_info *out)
 {

@@ -157,7 +157,6 @@ struct cql_session
 	cql_statement_cache cache;
 	bool is_scylla;
 	bool must_ask_password;
-	uint64_t schema_generation;
 };
 
 /* Line a request up for the next connection that takes it. */

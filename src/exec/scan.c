@@ -13,6 +13,7 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "optimizer/clauses.h"
+#include "option.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 

@@ -11,7 +11,6 @@
 #include "bridge/cursor.h"
 #include "exec/params.h"
 #include "exec/tuple.h"
-#include "option.h"
 #include "plan/scan_plan.h"
 
 typedef enum ScyllaScanPhase
