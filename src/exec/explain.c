@@ -62,18 +62,19 @@ make_deparse_context(ForeignScanState *node, ExplainState *es)
 }
 
 static void
-explain_binds(ForeignScanState *node, const ScyllaScanPlan *plan, ExplainState *es)
+explain_binds(ForeignScanState *node, const ScyllaScanArm *arm, ExplainState *es)
 {
 	ForeignScan *fsplan = castNode(ForeignScan, node->ss.ps.plan);
 	List *context = make_deparse_context(node, es);
 	List *binds = NIL;
 
-	for (int i = 0; i < plan->condition_count; i++)
-	{
-		Node *expr = list_nth(fsplan->fdw_exprs, plan->conditions[i].bind);
+	for (int i = 0; i < arm->condition_count; i++)
+		for (int j = 0; j < arm->conditions[i].marker_count; j++)
+		{
+			Node *expr = list_nth(fsplan->fdw_exprs, arm->conditions[i].markers[j].bind);
 
-		binds = lappend(binds, deparse_expression(expr, context, true, false));
-	}
+			binds = lappend(binds, deparse_expression(expr, context, true, false));
+		}
 	if (binds != NIL)
 		ExplainPropertyList("Bind", binds, es);
 }
@@ -116,12 +117,17 @@ explain_local(ForeignScanState *node, const ScyllaScanPlan *plan, ExplainState *
 static void
 explain_plan(ForeignScanState *node, const ScyllaScanPlan *plan, ExplainState *es)
 {
+	for (int i = 0; i < plan->arm_count; i++)
+	{
+		const ScyllaScanArm *arm = &plan->arms[i];
+
+		ExplainPropertyText("Remote CQL", scylla_scan_plan_cql(plan, arm, 0), es);
+		ExplainPropertyText("Access", scylla_scan_plan_access(plan, arm), es);
+		explain_binds(node, arm, es);
+	}
 	/* Where no row can match nothing is sent. */
-	if (plan->access != SCYLLA_ACCESS_NONE)
-		ExplainPropertyText("Remote CQL", scylla_scan_plan_cql(plan, 0), es);
-	ExplainPropertyText("Access", scylla_access_name(plan->access), es);
-	if (plan->access != SCYLLA_ACCESS_NONE)
-		explain_binds(node, plan, es);
+	if (plan->arm_count == 0)
+		ExplainPropertyText("Access", scylla_scan_plan_access(plan, NULL), es);
 	explain_local(node, plan, es);
 }
 

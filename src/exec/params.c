@@ -73,26 +73,27 @@ static const BoundRule bound_rules[] = {
 #define MAX_CONDITIONS 64
 
 ScyllaParams *
-scylla_params_new(PlanState *node, const ScyllaScanPlan *plan, List *exprs, const char *local_table)
+scylla_params_new(PlanState *node, const ScyllaScanArm *arm, List *exprs, const char *local_table)
 {
 	ScyllaParams *params = palloc0(sizeof(ScyllaParams));
 
-	if (plan->condition_count > MAX_CONDITIONS)
+	if (arm->condition_count > MAX_CONDITIONS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("more than %d conditions for one remote statement", MAX_CONDITIONS)));
 	params->local_table = local_table;
 	params->context = CurrentMemoryContext;
-	params->count = plan->condition_count;
-	params->partition_count = plan->partition_conditions;
+	params->count = arm->condition_count;
+	params->partition_count = arm->partition_conditions;
 	params->params = palloc0(Max(params->count, 1) * sizeof(BindParam));
 	initStringInfo(&params->encoded.values);
 	for (int i = 0; i < params->count; i++)
 	{
 		BindParam *param = &params->params[i];
-		Expr *expr = list_nth(exprs, plan->conditions[i].bind);
+		const ScyllaScanMarker *marker = &arm->conditions[i].markers[0];
+		Expr *expr = list_nth(exprs, marker->bind);
 
-		param->condition = &plan->conditions[i];
+		param->condition = &arm->conditions[i];
 		param->type = exprType((Node *) expr);
 		param->expr = ExecInitExpr(expr, node);
 	}
@@ -130,7 +131,7 @@ scylla_params_resolve(ScyllaParams *params, const cql_statement *statement,
 			.type = params->params[i].type,
 			.typmod = -1,
 			.table = params->local_table,
-			.column = params->params[i].condition->name,
+			.column = params->params[i].condition->markers[0].name,
 			.is_excess_truncated = is_excess_truncated,
 		};
 

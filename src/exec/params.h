@@ -16,7 +16,7 @@
 typedef struct ScyllaParams ScyllaParams;
 
 /* In CurrentMemoryContext. exprs are the ForeignScan's fdw_exprs; local_table is for errors. */
-extern ScyllaParams *scylla_params_new(PlanState *node, const ScyllaScanPlan *plan, List *exprs,
+extern ScyllaParams *scylla_params_new(PlanState *node, const ScyllaScanArm *arm, List *exprs,
 									   const char *local_table);
 
 /*

@@ -41,8 +41,9 @@ scyllaBeginForeignScan(ForeignScanState *node, int eflags)
 	scan->relation = node->ss.ss_currentRelation;
 	scan->userid = find_user(fsplan, estate);
 	scan->remote_table = psprintf("%s.%s", scan->plan->keyspace, scan->plan->table);
+	scan->arm = &scan->plan->arms[0];
 	scan->is_traced = scylla_trace && estate->es_instrument != 0;
-	scan->params = scylla_params_new(&node->ss.ps, scan->plan, fsplan->fdw_exprs,
+	scan->params = scylla_params_new(&node->ss.ps, scan->arm, fsplan->fdw_exprs,
 									 RelationGetRelationName(scan->relation));
 	scan->cells = palloc0(scan->plan->column_count * sizeof(cql_cell));
 	scan->bind_params = pull_paramids((Expr *) fsplan->fdw_exprs);
@@ -108,9 +109,9 @@ has_bind_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant, Dr
 	int count = cql_statement_bind_count(statement);
 	int bind = 0;
 
-	for (int i = 0; i < scan->plan->condition_count; i++)
+	for (int i = 0; i < scan->arm->condition_count; i++)
 	{
-		const ScyllaScanCondition *condition = &scan->plan->conditions[i];
+		const ScyllaScanMarker *marker = &scan->arm->conditions[i].markers[0];
 		const cql_type *type;
 
 		if (variant->skipped & (UINT64CONST(1) << i))
@@ -118,8 +119,8 @@ has_bind_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant, Dr
 		if (bind == count)
 			break;
 		type = cql_statement_bind(statement, bind++)->type;
-		*drift = (Drift) {condition->name, type, condition->type_text};
-		if (!is_type(type, condition->type_text))
+		*drift = (Drift) {marker->name, type, marker->type_text};
+		if (!is_type(type, marker->type_text))
 			return true;
 	}
 	*drift = (Drift) {0};
@@ -179,7 +180,7 @@ open_cursor(const ScyllaScanState *scan, ScyllaScanVariant *variant)
 		.page_rows = scan->plan->fetch_size,
 		.is_idempotent = true,
 		.is_traced = scan->is_traced,
-		.is_prefetching = !scan->plan->is_unique,
+		.is_prefetching = !scan->arm->is_unique,
 		.about = {.relation = scan->remote_table},
 	};
 
@@ -209,7 +210,7 @@ make_variant(ScyllaScanState *scan, uint64 skipped)
 	ScyllaScanVariant *variant = palloc0(sizeof(ScyllaScanVariant));
 
 	variant->skipped = skipped;
-	prepare_variant(scan, variant, scylla_scan_plan_cql(scan->plan, skipped));
+	prepare_variant(scan, variant, scylla_scan_plan_cql(scan->plan, scan->arm, skipped));
 	open_cursor(scan, variant);
 	scan->variants = lappend(scan->variants, variant);
 	return variant;
@@ -265,8 +266,7 @@ start_scan(ForeignScanState *node)
 
 	scan->variant = NULL;
 	scan->page = NULL;
-	if (scan->plan->access == SCYLLA_ACCESS_NONE ||
-		!scylla_params_evaluate(scan->params, node->ss.ps.ps_ExprContext))
+	if (!scylla_params_evaluate(scan->params, node->ss.ps.ps_ExprContext))
 		return SCYLLA_SCAN_DONE;
 	connect_scan(scan);
 	if (!scylla_params_encode(scan->params, &encoded))
@@ -303,11 +303,12 @@ fetch_row(ScyllaScanState *scan)
 static bool
 has_null_in_range(const ScyllaScanState *scan, const TupleTableSlot *slot)
 {
-	for (int i = 0; i < scan->plan->condition_count; i++)
+	for (int i = 0; i < scan->arm->condition_count; i++)
 	{
-		const ScyllaScanCondition *condition = &scan->plan->conditions[i];
+		const ScyllaScanCondition *condition = &scan->arm->conditions[i];
 
-		if (condition->op != SCYLLA_OP_EQUAL && slot->tts_isnull[condition->attnum - 1])
+		if (scylla_operator_is_range(condition->op) &&
+			slot->tts_isnull[condition->markers[0].attnum - 1])
 			return true;
 	}
 	return false;

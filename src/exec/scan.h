@@ -35,6 +35,7 @@ typedef struct ScyllaScanVariant
 typedef struct ScyllaScanState
 {
 	ScyllaScanPlan *plan;
+	ScyllaScanArm *arm;
 	MemoryContext context;
 	Relation relation;
 	Oid userid;

@@ -25,6 +25,7 @@ side_of(ScyllaOperator op)
 		case SCYLLA_OP_GREATER_EQUAL:
 			return SIDE_LOWER;
 		case SCYLLA_OP_EQUAL:
+		case SCYLLA_OP_IN:
 			break;
 	}
 	return SIDE_EQUAL;
@@ -140,8 +141,14 @@ scylla_access_name(ScyllaAccess access)
 			return "partition";
 		case SCYLLA_ACCESS_PARTITION_SLICE:
 			return "partition slice";
-		case SCYLLA_ACCESS_NONE:
-			return "none";
+		case SCYLLA_ACCESS_PARTITIONS:
+			return "partitions (IN)";
+		case SCYLLA_ACCESS_TOKEN_RANGE:
+			return "token range";
+		case SCYLLA_ACCESS_INDEX:
+			return "index";
+		case SCYLLA_ACCESS_VIEW:
+			return "view";
 	}
 	return "unknown";
 }
@@ -152,6 +159,7 @@ scylla_operator_text(ScyllaOperator op)
 	switch (op)
 	{
 		case SCYLLA_OP_EQUAL:
+		case SCYLLA_OP_IN:
 			return "=";
 		case SCYLLA_OP_LESS:
 			return "<";
@@ -163,4 +171,10 @@ scylla_operator_text(ScyllaOperator op)
 			return ">=";
 	}
 	return "?";
+}
+
+bool
+scylla_operator_is_range(ScyllaOperator op)
+{
+	return side_of(op) != SIDE_EQUAL;
 }

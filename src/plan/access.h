@@ -12,17 +12,31 @@ typedef enum ScyllaAccess
 	SCYLLA_ACCESS_FULL_SCAN,
 	SCYLLA_ACCESS_PARTITION,       /* the whole partition key is bound */
 	SCYLLA_ACCESS_PARTITION_SLICE, /* clustering columns too */
-	SCYLLA_ACCESS_NONE             /* no row can match */
+	SCYLLA_ACCESS_PARTITIONS,      /* as one of those two, for several keys (IN) */
+	SCYLLA_ACCESS_TOKEN_RANGE,     /* a part of the ring */
+	SCYLLA_ACCESS_INDEX,
+	SCYLLA_ACCESS_VIEW
 } ScyllaAccess;
 
 typedef enum ScyllaOperator
 {
 	SCYLLA_OP_EQUAL,
+	SCYLLA_OP_IN, /* = any element of an array */
 	SCYLLA_OP_LESS,
 	SCYLLA_OP_LESS_EQUAL,
 	SCYLLA_OP_GREATER,
 	SCYLLA_OP_GREATER_EQUAL
 } ScyllaOperator;
+
+/* What a condition has on its left side, and so how CQL writes it. */
+typedef enum ScyllaConditionForm
+{
+	SCYLLA_FORM_COLUMN,      /* c = ? */
+	SCYLLA_FORM_ROW,         /* (c1, c2) > (?, ?): clustering columns from the first on */
+	SCYLLA_FORM_TOKEN,       /* token(k1, k2) > ? */
+	SCYLLA_FORM_CONTAINS,    /* c CONTAINS ? */
+	SCYLLA_FORM_CONTAINS_KEY /* c CONTAINS KEY ? */
+} ScyllaConditionForm;
 
 /* Where a condition's column stands in the key. */
 typedef enum ScyllaKeyPart
@@ -72,5 +86,6 @@ extern const char *scylla_access_refusal(const ScyllaAccessKey *key,
 
 extern const char *scylla_access_name(ScyllaAccess access); /* as EXPLAIN shows it */
 extern const char *scylla_operator_text(ScyllaOperator op);
+extern bool scylla_operator_is_range(ScyllaOperator op);
 
 #endif /* SCYLLA_ACCESS_H */

@@ -78,7 +78,7 @@ scylla_cost_fetched(const ScyllaSizes *sizes, const ScyllaTable *table,
 {
 	double rows;
 
-	if (access->access == SCYLLA_ACCESS_NONE || access->is_unique)
+	if (access->is_unique)
 		return 1.0;
 	if (access->access == SCYLLA_ACCESS_FULL_SCAN)
 		return sizes->rows;

@@ -193,31 +193,101 @@ is_skipped(uint64 skipped, int i)
 }
 
 static void
-append_conditions(StringInfo out, const ScyllaScanPlan *plan, uint64 skipped)
+append_names(StringInfo out, const ScyllaScanCondition *condition)
+{
+	for (int i = 0; i < condition->marker_count; i++)
+	{
+		if (i > 0)
+			appendStringInfoString(out, ", ");
+		scylla_deparse_name(out, condition->markers[i].name);
+	}
+}
+
+static void
+append_condition(StringInfo out, const ScyllaScanCondition *condition)
+{
+	switch (condition->form)
+	{
+		case SCYLLA_FORM_COLUMN:
+			append_names(out, condition);
+			appendStringInfo(out, " %s ?", scylla_operator_text(condition->op));
+			break;
+		case SCYLLA_FORM_ROW:
+			appendStringInfoChar(out, '(');
+			append_names(out, condition);
+			appendStringInfo(out, ") %s (?", scylla_operator_text(condition->op));
+			for (int i = 1; i < condition->marker_count; i++)
+				appendStringInfoString(out, ", ?");
+			appendStringInfoChar(out, ')');
+			break;
+		case SCYLLA_FORM_TOKEN:
+			appendStringInfo(out, "%s %s ?", condition->markers[0].name,
+							 scylla_operator_text(condition->op));
+			break;
+		case SCYLLA_FORM_CONTAINS:
+			append_names(out, condition);
+			appendStringInfoString(out, " CONTAINS ?");
+			break;
+		case SCYLLA_FORM_CONTAINS_KEY:
+			append_names(out, condition);
+			appendStringInfoString(out, " CONTAINS KEY ?");
+			break;
+	}
+}
+
+static void
+append_conditions(StringInfo out, const ScyllaScanArm *arm, uint64 skipped)
 {
 	const char *glue = " WHERE ";
 
-	for (int i = 0; i < plan->condition_count; i++)
+	for (int i = 0; i < arm->condition_count; i++)
 	{
 		if (is_skipped(skipped, i))
 			continue;
 		appendStringInfoString(out, glue);
-		scylla_deparse_name(out, plan->conditions[i].name);
-		appendStringInfo(out, " %s ?", scylla_operator_text(plan->conditions[i].op));
+		append_condition(out, &arm->conditions[i]);
 		glue = " AND ";
 	}
 }
 
+static void
+append_order(StringInfo out, const ScyllaScanPlan *plan)
+{
+	for (int i = 0; i < plan->order_count; i++)
+	{
+		appendStringInfoString(out, i == 0 ? " ORDER BY " : ", ");
+		scylla_deparse_name(out, plan->orders[i].name);
+		appendStringInfoString(out, plan->orders[i].is_descending ? " DESC" : " ASC");
+	}
+}
+
 char *
-scylla_scan_plan_cql(const ScyllaScanPlan *plan, uint64 skipped)
+scylla_scan_plan_cql(const ScyllaScanPlan *plan, const ScyllaScanArm *arm, uint64 skipped)
 {
 	StringInfoData out;
 
 	initStringInfo(&out);
-	appendStringInfoString(&out, "SELECT ");
+	appendStringInfoString(&out, plan->is_distinct ? "SELECT DISTINCT " : "SELECT ");
 	append_columns(&out, plan);
 	appendStringInfoString(&out, " FROM ");
 	scylla_deparse_table(&out, plan->keyspace, plan->table);
-	append_conditions(&out, plan, skipped);
+	append_conditions(&out, arm, skipped);
+	append_order(&out, plan);
+	if (plan->partition_limit > 0)
+		appendStringInfo(&out, " PER PARTITION LIMIT %d", plan->partition_limit);
+	if (plan->is_limit_sent)
+		appendStringInfoString(&out, " LIMIT ?");
+	if (arm->is_filtered)
+		appendStringInfoString(&out, " ALLOW FILTERING");
 	return out.data;
+}
+
+char *
+scylla_scan_plan_access(const ScyllaScanPlan *plan, const ScyllaScanArm *arm)
+{
+	if (arm == NULL)
+		return pstrdup("none");
+	if (plan->path_name != NULL)
+		return psprintf("%s %s", scylla_access_name(arm->access), plan->path_name);
+	return pstrdup(scylla_access_name(arm->access));
 }

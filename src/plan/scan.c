@@ -16,8 +16,8 @@ static int
 compare_sent(const ListCell *a, const ListCell *b)
 {
 	static const int sides[] = {
-		[SCYLLA_OP_EQUAL] = 0,   [SCYLLA_OP_LESS] = 2,          [SCYLLA_OP_LESS_EQUAL] = 2,
-		[SCYLLA_OP_GREATER] = 1, [SCYLLA_OP_GREATER_EQUAL] = 1,
+		[SCYLLA_OP_EQUAL] = 0,      [SCYLLA_OP_IN] = 0,      [SCYLLA_OP_LESS] = 2,
+		[SCYLLA_OP_LESS_EQUAL] = 2, [SCYLLA_OP_GREATER] = 1, [SCYLLA_OP_GREATER_EQUAL] = 1,
 	};
 	const ScyllaQual *left = lfirst(a);
 	const ScyllaQual *right = lfirst(b);
@@ -30,17 +30,21 @@ compare_sent(const ListCell *a, const ListCell *b)
 }
 
 static void
-send_condition(const ScyllaQual *qual, ScyllaScanParts *parts)
+send_condition(const ScyllaQual *qual, ScyllaScanArm *arm, ScyllaScanParts *parts)
 {
-	ScyllaScanCondition *condition = &parts->plan.conditions[parts->plan.condition_count++];
+	ScyllaScanCondition *condition = &arm->conditions[arm->condition_count++];
+	ScyllaScanMarker *marker = palloc0(sizeof(ScyllaScanMarker));
 
-	condition->attnum = qual->column->attnum;
-	condition->name = pstrdup(qual->column->name);
-	condition->type_text = pstrdup(qual->column->cql_type_text);
+	condition->form = SCYLLA_FORM_COLUMN;
 	condition->op = qual->op;
-	condition->bind = list_length(parts->binds);
+	condition->marker_count = 1;
+	condition->markers = marker;
+	marker->attnum = qual->column->attnum;
+	marker->name = pstrdup(qual->column->name);
+	marker->type_text = pstrdup(qual->column->cql_type_text);
+	marker->bind = list_length(parts->binds);
 	if (qual->column->role == SCYLLA_KEY_PARTITION)
-		parts->plan.partition_conditions++;
+		arm->partition_conditions++;
 	parts->binds = lappend(parts->binds, qual->value);
 }
 
@@ -48,6 +52,7 @@ void
 scylla_scan_split(const ScyllaTable *table, List *quals, ScyllaScanParts *parts)
 {
 	ScyllaQualChoice choice;
+	ScyllaScanArm *arm = palloc0(sizeof(ScyllaScanArm));
 	List *sent = NIL;
 	ListCell *cell;
 
@@ -71,9 +76,12 @@ scylla_scan_split(const ScyllaTable *table, List *quals, ScyllaScanParts *parts)
 	}
 
 	list_sort(sent, compare_sent);
-	parts->plan.conditions = palloc0(Max(list_length(sent), 1) * sizeof(ScyllaScanCondition));
+	arm->conditions = palloc0(Max(list_length(sent), 1) * sizeof(ScyllaScanCondition));
 	foreach (cell, sent)
-		send_condition(lfirst(cell), parts);
+		send_condition(lfirst(cell), arm, parts);
+	arm->access = choice.access.access;
+	arm->is_unique = choice.access.is_unique;
+	arm->clause = -1;
 
 	parts->plan.keyspace = pstrdup(table->options->keyspace);
 	parts->plan.table = pstrdup(table->options->table);
@@ -81,8 +89,9 @@ scylla_scan_split(const ScyllaTable *table, List *quals, ScyllaScanParts *parts)
 	parts->plan.read_consistency = table->options->read_consistency;
 	parts->plan.fetch_size = table->options->fetch_size;
 	parts->plan.is_excess_truncated = table->options->excess_precision == SCYLLA_EXCESS_TRUNCATE;
-	parts->plan.access = choice.access.access;
-	parts->plan.is_unique = choice.access.is_unique;
+	parts->plan.arm_count = 1;
+	parts->plan.arms = arm;
+	parts->plan.limit_bind = -1;
 }
 
 static void
@@ -100,12 +109,23 @@ refuse_system_columns(const ScyllaTable *table, const Bitmapset *attributes)
 }
 
 static bool
+binds_range(const ScyllaScanCondition *condition, const ScyllaColumn *column)
+{
+	if (!scylla_operator_is_range(condition->op))
+		return false;
+	for (int i = 0; i < condition->marker_count; i++)
+		if (condition->markers[i].attnum == column->attnum)
+			return true;
+	return false;
+}
+
+static bool
 is_range_column(const ScyllaColumn *column, const ScyllaScanPlan *plan)
 {
-	for (int i = 0; i < plan->condition_count; i++)
-		if (plan->conditions[i].attnum == column->attnum &&
-			plan->conditions[i].op != SCYLLA_OP_EQUAL)
-			return true;
+	for (int i = 0; i < plan->arm_count; i++)
+		for (int j = 0; j < plan->arms[i].condition_count; j++)
+			if (binds_range(&plan->arms[i].conditions[j], column))
+				return true;
 	return false;
 }
 
@@ -171,19 +191,29 @@ narrowest_for_count(const ScyllaTable *table)
 	return best;
 }
 
+static const ScyllaColumn *
+narrower_clustering(const ScyllaColumn *best, const ScyllaTable *table,
+					const ScyllaScanCondition *condition)
+{
+	for (int i = 0; i < condition->marker_count; i++)
+	{
+		AttrNumber attnum = condition->markers[i].attnum;
+
+		if (attnum > 0 && table->columns[attnum - 1].role == SCYLLA_KEY_CLUSTERING)
+			best = narrower(best, &table->columns[attnum - 1]);
+	}
+	return best;
+}
+
 /* A clustering column that a condition binds, or NULL. */
 static const ScyllaColumn *
 restricted_clustering(const ScyllaTable *table, const ScyllaScanPlan *plan)
 {
 	const ScyllaColumn *best = NULL;
 
-	for (int i = 0; i < plan->condition_count; i++)
-	{
-		const ScyllaColumn *column = &table->columns[plan->conditions[i].attnum - 1];
-
-		if (column->role == SCYLLA_KEY_CLUSTERING)
-			best = narrower(best, column);
-	}
+	for (int i = 0; i < plan->arm_count; i++)
+		for (int j = 0; j < plan->arms[i].condition_count; j++)
+			best = narrower_clustering(best, table, &plan->arms[i].conditions[j]);
 	return best;
 }
 

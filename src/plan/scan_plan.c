@@ -2,8 +2,9 @@
  * Packs the contract between planner and executor into a list of nodes, which PostgreSQL can
  * copy, cache and send to workers, and unpacks it. Nobody else knows the layout:
  *
- *   ((keyspace table serverid read_consistency fetch_size is_excess_truncated)
- *    (access is_unique partition_conditions) (column ...) (condition ...) (local reason ...))
+ *   ((keyspace table path_name serverid read_consistency fetch_size is_excess_truncated)
+ *    (is_distinct partition_limit limit_bind is_limit_sent (order ...))
+ *    (column ...) (arm ...) (local reason ...))
  */
 #include "postgres.h"
 
@@ -29,30 +30,101 @@ decode_column(List *packed, ScyllaFetchColumn *column)
 }
 
 static List *
+encode_marker(const ScyllaScanMarker *marker)
+{
+	return list_make4(makeInteger(marker->attnum), makeString(marker->name),
+					  makeString(marker->type_text), makeInteger(marker->bind));
+}
+
+static void
+decode_marker(List *packed, ScyllaScanMarker *marker)
+{
+	marker->attnum = (AttrNumber) intVal(linitial(packed));
+	marker->name = strVal(lsecond(packed));
+	marker->type_text = strVal(lthird(packed));
+	marker->bind = intVal(lfourth(packed));
+}
+
+static List *
 encode_condition(const ScyllaScanCondition *condition)
 {
-	return list_make5(makeInteger(condition->attnum), makeString(condition->name),
-					  makeString(condition->type_text), makeInteger(condition->op),
-					  makeInteger(condition->bind));
+	List *packed = list_make2(makeInteger(condition->form), makeInteger(condition->op));
+
+	for (int i = 0; i < condition->marker_count; i++)
+		packed = lappend(packed, encode_marker(&condition->markers[i]));
+	return packed;
 }
 
 static void
 decode_condition(List *packed, ScyllaScanCondition *condition)
 {
-	condition->attnum = (AttrNumber) intVal(linitial(packed));
-	condition->name = strVal(lsecond(packed));
-	condition->type_text = strVal(lthird(packed));
-	condition->op = (ScyllaOperator) intVal(lfourth(packed));
-	condition->bind = intVal(list_nth(packed, 4));
+	condition->form = (ScyllaConditionForm) intVal(linitial(packed));
+	condition->op = (ScyllaOperator) intVal(lsecond(packed));
+	condition->marker_count = list_length(packed) - 2;
+	condition->markers = palloc0(condition->marker_count * sizeof(ScyllaScanMarker));
+	for (int i = 0; i < condition->marker_count; i++)
+		decode_marker(list_nth(packed, i + 2), &condition->markers[i]);
+}
+
+static List *
+encode_arm(const ScyllaScanArm *arm)
+{
+	List *conditions = NIL;
+
+	for (int i = 0; i < arm->condition_count; i++)
+		conditions = lappend(conditions, encode_condition(&arm->conditions[i]));
+	return list_make2(list_make5(makeInteger(arm->access), makeInteger(arm->is_unique),
+								 makeInteger(arm->partition_conditions),
+								 makeInteger(arm->is_filtered), makeInteger(arm->clause)),
+					  conditions);
+}
+
+static void
+decode_arm(List *packed, ScyllaScanArm *arm)
+{
+	List *flags = linitial(packed);
+	List *conditions = lsecond(packed);
+	ListCell *cell;
+
+	arm->access = (ScyllaAccess) intVal(linitial(flags));
+	arm->is_unique = intVal(lsecond(flags)) != 0;
+	arm->partition_conditions = intVal(lthird(flags));
+	arm->is_filtered = intVal(lfourth(flags)) != 0;
+	arm->clause = intVal(list_nth(flags, 4));
+	arm->conditions = palloc0(list_length(conditions) * sizeof(ScyllaScanCondition));
+	foreach (cell, conditions)
+		decode_condition(lfirst(cell), &arm->conditions[arm->condition_count++]);
+}
+
+static List *
+encode_order(const ScyllaScanOrder *order)
+{
+	List *packed = list_make4(makeString(order->name), makeInteger(order->is_descending),
+							  makeInteger(order->attnum), makeInteger((int) order->sort_operator));
+
+	packed = lappend(packed, makeInteger((int) order->collation));
+	return lappend(packed, makeInteger(order->is_nulls_first));
+}
+
+static void
+decode_order(List *packed, ScyllaScanOrder *order)
+{
+	order->name = strVal(linitial(packed));
+	order->is_descending = intVal(lsecond(packed)) != 0;
+	order->attnum = (AttrNumber) intVal(lthird(packed));
+	order->sort_operator = (Oid) intVal(lfourth(packed));
+	order->collation = (Oid) intVal(list_nth(packed, 4));
+	order->is_nulls_first = intVal(list_nth(packed, 5)) != 0;
 }
 
 static List *
 encode_table(const ScyllaScanPlan *plan)
 {
-	List *packed =
-		list_make4(makeString(plan->keyspace), makeString(plan->table),
-				   makeInteger((int) plan->serverid), makeInteger(plan->read_consistency));
+	List *packed = list_make4(makeString(plan->keyspace), makeString(plan->table),
+							  plan->path_name != NULL ? (Node *) makeString(plan->path_name) : NULL,
+							  makeInteger((int) plan->serverid));
 
+	packed = lappend(packed, makeInteger(plan->read_consistency));
 	packed = lappend(packed, makeInteger(plan->fetch_size));
 	return lappend(packed, makeInteger(plan->is_excess_truncated));
 }
@@ -62,49 +134,70 @@ decode_table(List *packed, ScyllaScanPlan *plan)
 {
 	plan->keyspace = strVal(linitial(packed));
 	plan->table = strVal(lsecond(packed));
-	plan->serverid = (Oid) intVal(lthird(packed));
-	plan->read_consistency = intVal(lfourth(packed));
-	plan->fetch_size = intVal(list_nth(packed, 4));
-	plan->is_excess_truncated = intVal(list_nth(packed, 5)) != 0;
+	plan->path_name = lthird(packed) != NULL ? strVal(lthird(packed)) : NULL;
+	plan->serverid = (Oid) intVal(lfourth(packed));
+	plan->read_consistency = intVal(list_nth(packed, 4));
+	plan->fetch_size = intVal(list_nth(packed, 5));
+	plan->is_excess_truncated = intVal(list_nth(packed, 6)) != 0;
+}
+
+static List *
+encode_result(const ScyllaScanPlan *plan)
+{
+	List *orders = NIL;
+
+	for (int i = 0; i < plan->order_count; i++)
+		orders = lappend(orders, encode_order(&plan->orders[i]));
+	return list_make5(makeInteger(plan->is_distinct), makeInteger(plan->partition_limit),
+					  makeInteger(plan->limit_bind), makeInteger(plan->is_limit_sent), orders);
+}
+
+static void
+decode_result(List *packed, ScyllaScanPlan *plan)
+{
+	List *orders = list_nth(packed, 4);
+	ListCell *cell;
+
+	plan->is_distinct = intVal(linitial(packed)) != 0;
+	plan->partition_limit = intVal(lsecond(packed));
+	plan->limit_bind = intVal(lthird(packed));
+	plan->is_limit_sent = intVal(lfourth(packed)) != 0;
+	plan->orders = palloc0(list_length(orders) * sizeof(ScyllaScanOrder));
+	foreach (cell, orders)
+		decode_order(lfirst(cell), &plan->orders[plan->order_count++]);
 }
 
 List *
 scylla_scan_plan_encode(const ScyllaScanPlan *plan)
 {
 	List *columns = NIL;
-	List *conditions = NIL;
+	List *arms = NIL;
 
 	for (int i = 0; i < plan->column_count; i++)
 		columns = lappend(columns, encode_column(&plan->columns[i]));
-	for (int i = 0; i < plan->condition_count; i++)
-		conditions = lappend(conditions, encode_condition(&plan->conditions[i]));
-	return list_make5(encode_table(plan),
-					  list_make3(makeInteger(plan->access), makeInteger(plan->is_unique),
-								 makeInteger(plan->partition_conditions)),
-					  columns, conditions, plan->local_reasons);
+	for (int i = 0; i < plan->arm_count; i++)
+		arms = lappend(arms, encode_arm(&plan->arms[i]));
+	return list_make5(encode_table(plan), encode_result(plan), columns, arms, plan->local_reasons);
 }
 
 ScyllaScanPlan *
 scylla_scan_plan_decode(List *packed)
 {
 	ScyllaScanPlan *plan = palloc0(sizeof(ScyllaScanPlan));
-	List *flags = lsecond(packed);
 	List *columns = lthird(packed);
-	List *conditions = lfourth(packed);
+	List *arms = lfourth(packed);
 	ListCell *cell;
 
 	decode_table(linitial(packed), plan);
-	plan->access = (ScyllaAccess) intVal(linitial(flags));
-	plan->is_unique = intVal(lsecond(flags)) != 0;
-	plan->partition_conditions = intVal(lthird(flags));
+	decode_result(lsecond(packed), plan);
 
 	plan->columns = palloc0(list_length(columns) * sizeof(ScyllaFetchColumn));
 	foreach (cell, columns)
 		decode_column(lfirst(cell), &plan->columns[plan->column_count++]);
 
-	plan->conditions = palloc0(list_length(conditions) * sizeof(ScyllaScanCondition));
-	foreach (cell, conditions)
-		decode_condition(lfirst(cell), &plan->conditions[plan->condition_count++]);
+	plan->arms = palloc0(list_length(arms) * sizeof(ScyllaScanArm));
+	foreach (cell, arms)
+		decode_arm(lfirst(cell), &plan->arms[plan->arm_count++]);
 
 	plan->local_reasons = list_nth(packed, 4);
 	return plan;

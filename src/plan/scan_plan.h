@@ -23,49 +23,99 @@ typedef struct ScyllaFetchColumn
 	bool is_key;     /* part of the primary key: errors tell rows apart by it */
 } ScyllaFetchColumn;
 
+/* A bind marker: what it is compared with, and which of fdw_exprs gives its value. */
+typedef struct ScyllaScanMarker
+{
+	AttrNumber attnum; /* 0: the token */
+	char *name;        /* remote column */
+	char *type_text;
+	int bind;
+} ScyllaScanMarker;
+
 /*
- * A condition that the remote statement carries; its value is the bind-th of fdw_exprs.
+ * A condition that the remote statement carries.
  *
  * The operators are strict: a row whose column reads as NULL is no match. A range lets such rows
  * in (an empty cell sorts before every value; where a bound lies beyond all values the range is
  * left out, and a partition with static columns alone is a row). So the column of a range is
  * always among the fetched ones, and the executor drops rows for which it reads as NULL.
+ *
+ * Of SCYLLA_OP_IN the value is an array. The statement says = for it, and is asked once for each
+ * different element.
  */
 typedef struct ScyllaScanCondition
 {
-	AttrNumber attnum;
-	char *name;
-	char *type_text;
+	ScyllaConditionForm form;
 	ScyllaOperator op;
-	int bind;
+	int marker_count; /* more than 1 only for SCYLLA_FORM_ROW */
+	ScyllaScanMarker *markers;
 } ScyllaScanCondition;
+
+/*
+ * One way into the table. A plan has several where a clause is an OR: the arm's clause is then
+ * one of fdw_exprs, over the scanned row, and a row belongs to the first arm whose clause is true
+ * of it, so that no row is given twice.
+ */
+typedef struct ScyllaScanArm
+{
+	ScyllaAccess access;
+	bool is_unique; /* at most one row for each combination of the values */
+	int condition_count;
+	ScyllaScanCondition *conditions; /* in the order of the CQL text */
+	int partition_conditions;        /* the first so many bind the partition key; 0: none do */
+	bool is_filtered;                /* ALLOW FILTERING */
+	int clause;                      /* -1 where there is one arm */
+} ScyllaScanArm;
+
+/* A clustering column by which each partition's rows come sorted, and how rows of several
+ * partitions are merged. */
+typedef struct ScyllaScanOrder
+{
+	char *name;
+	bool is_descending;
+	AttrNumber attnum;
+	Oid sort_operator; /* < or > of the column's type */
+	Oid collation;
+	bool is_nulls_first;
+} ScyllaScanOrder;
 
 typedef struct ScyllaScanPlan
 {
 	char *keyspace;
 	char *table;
+	char *path_name; /* of the index or view that an arm's access goes by; or NULL */
 	/* options; a change of them invalidates the plan */
 	Oid serverid;
 	int read_consistency; /* unless the setting says otherwise when it runs */
 	int fetch_size;
 	bool is_excess_truncated;
-	ScyllaAccess access;
-	bool is_unique; /* at most one row */
+	/* what is asked for */
 	int column_count;
 	ScyllaFetchColumn *columns;
-	int condition_count;
-	ScyllaScanCondition *conditions; /* in the order of the CQL text */
-	int partition_conditions;        /* the first so many bind the partition key; 0: none do */
-	List *local_reasons;             /* String nodes, one per clause of plan.qual */
+	bool is_distinct; /* SELECT DISTINCT: partition key and static columns alone */
+	int arm_count;
+	ScyllaScanArm *arms; /* none: no row can match, and nothing is asked */
+	/* how it comes */
+	int order_count; /* 0: in any order */
+	ScyllaScanOrder *orders;
+	int partition_limit; /* PER PARTITION LIMIT; 0: none */
+	int limit_bind;      /* so many rows are wanted (bigint of fdw_exprs, NULL: all); -1: all */
+	bool is_limit_sent;  /* to the server; else it only makes the first page small */
+	List *local_reasons; /* String nodes, one per clause of plan.qual */
 } ScyllaScanPlan;
 
 extern List *scylla_scan_plan_encode(const ScyllaScanPlan *plan);
 extern ScyllaScanPlan *scylla_scan_plan_decode(List *packed);
 
 /*
- * The CQL text of a plan; conditions whose bit in skipped (bit i: conditions[i]) is set are left
+ * The CQL text of an arm; conditions whose bit in skipped (bit i: conditions[i]) is set are left
  * out, which the executor asks for when a bound lies beyond the column's values.
  */
-extern char *scylla_scan_plan_cql(const ScyllaScanPlan *plan, uint64 skipped);
+extern char *scylla_scan_plan_cql(const ScyllaScanPlan *plan, const ScyllaScanArm *arm,
+								  uint64 skipped);
+
+/* What EXPLAIN calls the way into the table: "partition slice", "index NAME"…; "none" without an
+ * arm (NULL). */
+extern char *scylla_scan_plan_access(const ScyllaScanPlan *plan, const ScyllaScanArm *arm);
 
 #endif /* SCYLLA_SCAN_PLAN_H */

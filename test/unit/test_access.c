@@ -219,7 +219,7 @@ test_names(void **state)
 	assert_string_equal(scylla_access_name(SCYLLA_ACCESS_FULL_SCAN), "full scan");
 	assert_string_equal(scylla_access_name(SCYLLA_ACCESS_PARTITION), "partition");
 	assert_string_equal(scylla_access_name(SCYLLA_ACCESS_PARTITION_SLICE), "partition slice");
-	assert_string_equal(scylla_access_name(SCYLLA_ACCESS_NONE), "none");
+	assert_string_equal(scylla_access_name(SCYLLA_ACCESS_PARTITIONS), "partitions (IN)");
 }
 
 /*
