@@ -152,7 +152,10 @@ set_run_frame(cql_request *request, const cql_request_spec *spec)
 	{
 		cql_view id = {(const char *) spec->statement->id, spec->statement->id_len};
 
-		cql_write_execute(&writer, id, (cql_view) {NULL, 0}, &parameters, flags);
+		cql_view metadata_id = {(const char *) spec->statement->metadata_id,
+								spec->statement->metadata_id_len};
+
+		cql_write_execute(&writer, id, metadata_id, &parameters, flags);
 	}
 	else
 		cql_write_query(&writer, spec->cql, &parameters, flags);
@@ -331,11 +334,12 @@ take_statement(cql_request *request, const cql_prepared *prepared)
 static void
 take_prepared(cql_request *request, cql_reader *body)
 {
+	const cql_supported *supported = &request->link->conn.supported;
 	cql_prepared prepared = {0};
 	bool is_out_of_memory = false;
 
 	if (cql_read_int(body) == CQL_RESULT_PREPARED)
-		cql_read_prepared(body, false, request->link->conn.supported.lwt_mask, &prepared,
+		cql_read_prepared(body, supported->has_metadata_id, supported->lwt_mask, &prepared,
 						  &is_out_of_memory);
 	if (is_out_of_memory)
 		fail(request, CQL_ERROR_NO_MEMORY, false, "out of memory");
@@ -361,6 +365,10 @@ take_rows(cql_request *request)
 	switch (cql_result_new(block, &request->exchange.header, known, &request->result))
 	{
 		case CQL_RESULT_OK:
+			/* This answer tells its own columns; who prepares the text from now on gets the new
+			 * ones. */
+			if (request->statement != NULL && request->result->head.new_metadata_id.len > 0)
+				cql_cache_remove(&request->session->cache, request->statement);
 			memcpy(request->result->node, request->link->conn.node, CQL_NODE_NAME_LEN);
 			finish(request);
 			break;

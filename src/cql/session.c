@@ -186,7 +186,7 @@ open_link(cql_session *session, uint64_t now_ms)
 	}
 	link->opened_ms = now_ms;
 	link->socket = cql_socket_open(session->loop->net, (const struct sockaddr *) &contact->address,
-								   contact->address_len, &link->conn);
+								   contact->address_len, NULL, &link->conn);
 	session->link = link;
 	/* Refused at once: the coming turn finds the connection closed. */
 	if (link->socket == NULL)

@@ -20,6 +20,9 @@ struct cql_statement
 	char *text;
 	uint8_t *id;
 	size_t id_len;
+	/* what SCYLLA_USE_METADATA_ID knows its result's columns by; empty: always ask for them */
+	uint8_t *metadata_id;
+	size_t metadata_id_len;
 	cql_metadata *bind;
 	cql_metadata *result;
 	/* while it is in a cache */

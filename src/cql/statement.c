@@ -19,7 +19,12 @@ cql_statement_new(const char *text, const cql_prepared *prepared)
 	statement->text = cql_copy_text(text, strlen(text));
 	statement->id = (uint8_t *) cql_copy_text(prepared->id.data, prepared->id.len);
 	statement->id_len = prepared->id.len;
-	if (statement->text == NULL || statement->id == NULL)
+	/* Without announced columns every answer has to bring its own (LIST ROLES is such a one). */
+	if (prepared->result->column_count > 0)
+		statement->metadata_id_len = prepared->metadata_id.len;
+	statement->metadata_id =
+		(uint8_t *) cql_copy_text(prepared->metadata_id.data, statement->metadata_id_len);
+	if (statement->text == NULL || statement->id == NULL || statement->metadata_id == NULL)
 	{
 		cql_statement_release(statement);
 		return NULL;
@@ -43,6 +48,7 @@ cql_statement_release(cql_statement *statement)
 		return;
 	cql_release(statement->text);
 	cql_release(statement->id);
+	cql_release(statement->metadata_id);
 	if (statement->bind != NULL)
 		cql_metadata_release(statement->bind);
 	if (statement->result != NULL)

@@ -244,7 +244,7 @@ set_request(cql_exchange *exchange)
 
 	memset(exchange, 0, sizeof *exchange);
 	cql_writer_init(&writer);
-	cql_write_execute(&writer, (cql_view) {id, sizeof id}, (cql_view) {NULL, 0}, &parameters, 0);
+	cql_write_execute(&writer, (cql_view) {id, sizeof id}, (cql_view) {"", 0}, &parameters, 0);
 	exchange->frame = cql_writer_take(&writer, &exchange->frame_len);
 	if (exchange->frame == NULL)
 		bench_die("out of memory");

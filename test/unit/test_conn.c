@@ -2,107 +2,13 @@
  * The connection as a state machine: bytes in, bytes out, a clock that the test sets. Answers are
  * written by hand here, never by the driver's own encoder.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "cql/conn/conn.h"
-#include "cql/mem.h"
-#include "cql/wire/request.h"
+#include "peer.h"
 
 static const cql_conn_options no_user = {.handshake_deadline_ms = 5000};
 static const cql_conn_options with_user = {.user = "anna",
 										   .password = "geheim",
 										   .application_name = "test",
 										   .handshake_deadline_ms = 5000};
-
-static const uint8_t supported_body[] = "\x00\x01\x00\x0b"
-										"CQL_VERSION\x00\x01\x00\x05"
-										"3.4.7";
-
-/* ---- a peer ---- */
-
-/* Take everything that the connection wants to send, as the peer would see it. */
-static size_t
-drain(cql_conn *conn, uint8_t *out, size_t size)
-{
-	size_t len = 0;
-	struct iovec parts[4];
-	int count;
-
-	while ((count = cql_conn_output(conn, parts, 4)) > 0)
-	{
-		size_t sent = 0;
-
-		for (int i = 0; i < count; i++)
-		{
-			assert_true(len + parts[i].iov_len <= size);
-			memcpy(out + len, parts[i].iov_base, parts[i].iov_len);
-			len += parts[i].iov_len;
-			sent += parts[i].iov_len;
-		}
-		cql_conn_sent(conn, sent);
-	}
-	return len;
-}
-
-/* Feed bytes in pieces of at most `piece`. */
-static void
-feed_in_pieces(cql_conn *conn, const void *bytes, size_t len, size_t piece)
-{
-	const uint8_t *from = bytes;
-
-	while (len > 0 && conn->state != CQL_CONN_CLOSED)
-	{
-		size_t room;
-		uint8_t *into = cql_conn_input(conn, &room);
-		size_t take = len < piece ? len : piece;
-
-		if (take > room)
-			take = room;
-		memcpy(into, from, take);
-		cql_conn_received(conn, take);
-		from += take;
-		len -= take;
-	}
-}
-
-static size_t
-put_frame(uint8_t *out, int stream, uint8_t opcode, const void *body, size_t len)
-{
-	out[0] = 0x84;
-	out[1] = 0;
-	out[2] = (uint8_t) (stream >> 8);
-	out[3] = (uint8_t) stream;
-	out[4] = opcode;
-	out[5] = (uint8_t) (len >> 24);
-	out[6] = (uint8_t) (len >> 16);
-	out[7] = (uint8_t) (len >> 8);
-	out[8] = (uint8_t) len;
-	if (len > 0)
-		memcpy(out + 9, body, len);
-	return 9 + len;
-}
-
-static void
-answer(cql_conn *conn, int stream, uint8_t opcode, const void *body, size_t len, size_t piece)
-{
-	uint8_t *frame = malloc(9 + len);
-
-	feed_in_pieces(conn, frame, put_frame(frame, stream, opcode, body, len), piece);
-	free(frame);
-}
-
-static int
-stream_of(const uint8_t *frame)
-{
-	return frame[2] << 8 | frame[3];
-}
 
 /* Bring a new connection to READY without a password. */
 static void
@@ -114,7 +20,7 @@ make_ready(cql_conn *conn, size_t piece)
 	cql_conn_start(conn);
 	assert_int_equal(drain(conn, sent, sizeof sent), 9);
 	assert_int_equal(sent[4], CQL_OPCODE_OPTIONS);
-	answer(conn, stream_of(sent), CQL_OPCODE_SUPPORTED, supported_body, sizeof supported_body - 1,
+	answer(conn, stream_of(sent), CQL_OPCODE_SUPPORTED, supported_body, sizeof supported_body,
 		   piece);
 	assert_true(drain(conn, sent, sizeof sent) > 9);
 	assert_int_equal(sent[4], CQL_OPCODE_STARTUP);
@@ -182,7 +88,7 @@ start_with_user(cql_conn *conn, const cql_conn_options *options, const char *aut
 	assert_true(cql_conn_init(conn, "127.0.0.1:9042", options));
 	cql_conn_start(conn);
 	drain(conn, sent, size);
-	answer(conn, stream_of(sent), CQL_OPCODE_SUPPORTED, supported_body, sizeof supported_body - 1,
+	answer(conn, stream_of(sent), CQL_OPCODE_SUPPORTED, supported_body, sizeof supported_body,
 		   1000);
 	drain(conn, sent, size);
 	body[0] = 0;
@@ -255,7 +161,7 @@ test_password_must_be_asked_for(void **state)
 	assert_true(cql_conn_init(&conn, "n", &options));
 	cql_conn_start(&conn);
 	drain(&conn, sent, sizeof sent);
-	answer(&conn, stream_of(sent), CQL_OPCODE_SUPPORTED, supported_body, sizeof supported_body - 1,
+	answer(&conn, stream_of(sent), CQL_OPCODE_SUPPORTED, supported_body, sizeof supported_body,
 		   1000);
 	drain(&conn, sent, sizeof sent);
 	answer(&conn, stream_of(sent), CQL_OPCODE_READY, NULL, 0, 9);
@@ -819,7 +725,7 @@ run_with_allocations(int count)
 		cql_conn_start(&conn);
 		if (drain(&conn, sent, sizeof sent) > 0)
 			answer(&conn, stream_of(sent), CQL_OPCODE_SUPPORTED, supported_body,
-				   sizeof supported_body - 1, 100);
+				   sizeof supported_body, 100);
 		if (drain(&conn, sent, sizeof sent) > 0)
 			answer(&conn, stream_of(sent), CQL_OPCODE_READY, NULL, 0, 9);
 		if (conn.state == CQL_CONN_READY && cql_conn_submit(&conn, &exchange, 1000))

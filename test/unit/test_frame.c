@@ -188,6 +188,8 @@ is_view(cql_view view, const char *text)
 static void
 check_prefix(uint8_t flags, cql_frame_prefix *prefix)
 {
+	cql_cell value;
+
 	if (flags & CQL_FLAG_TRACING)
 		assert_memory_equal(prefix->tracing_id, TRACING_ID, 16);
 	else
@@ -203,6 +205,12 @@ check_prefix(uint8_t flags, cql_frame_prefix *prefix)
 	assert_false(prefix->warnings.failed);
 
 	assert_int_equal(prefix->payload_count, flags & CQL_FLAG_CUSTOM_PAYLOAD ? 2 : 0);
+	assert_false(cql_frame_find_payload(prefix, "nothing", &value));
+	assert_false(cql_frame_find_payload(prefix, "ke", &value));
+	assert_int_equal(cql_frame_find_payload(prefix, "key", &value),
+					 (flags & CQL_FLAG_CUSTOM_PAYLOAD) != 0);
+	if (flags & CQL_FLAG_CUSTOM_PAYLOAD)
+		assert_int_equal(value.len, 5);
 	if (flags & CQL_FLAG_CUSTOM_PAYLOAD)
 	{
 		assert_true(is_view(cql_read_string(&prefix->payload), "key"));

@@ -174,19 +174,25 @@ describe_prepared(cql_reader *body)
 }
 
 static void
+print_schema_change(const cql_schema_change *change)
+{
+	print_view(change->change);
+	fputc(' ', out);
+	print_view(change->target);
+	fputc(' ', out);
+	print_view(change->keyspace);
+	fputc(' ', out);
+	print_view(change->name.len != 0 ? change->name : (cql_view) {.data = "-", .len = 1});
+	fputc('\n', out);
+}
+
+static void
 describe_schema_change(cql_reader *body)
 {
 	cql_schema_change change;
 
 	cql_read_schema_change(body, &change);
-	print_view(change.change);
-	fputc(' ', out);
-	print_view(change.target);
-	fputc(' ', out);
-	print_view(change.keyspace);
-	fputc(' ', out);
-	print_view(change.name.len != 0 ? change.name : (cql_view) {.data = "-", .len = 1});
-	fputc('\n', out);
+	print_schema_change(&change);
 }
 
 static void
@@ -214,6 +220,18 @@ describe_result(cql_reader *body)
 		default:
 			break;
 	}
+}
+
+static void
+describe_event(cql_reader *body)
+{
+	cql_event event;
+
+	cql_read_event(body, &event);
+	if (event.kind != CQL_EVENT_SCHEMA)
+		return; /* the server sent no other: the bytes were forged */
+	fprintf(out, "SCHEMA_CHANGE\n");
+	print_schema_change(&event.schema);
 }
 
 static void
@@ -275,9 +293,7 @@ describe_body(cql_reader *body)
 			describe_result(body);
 			break;
 		case CQL_OPCODE_EVENT:
-			print_view(cql_read_string(body));
-			fputc('\n', out);
-			describe_schema_change(body);
+			describe_event(body);
 			break;
 		default:
 			break;

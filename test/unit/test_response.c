@@ -261,6 +261,7 @@ static const char *const scylla_options[][2] = {
 	{"SCYLLA_RATE_LIMIT_ERROR", "ERROR_CODE=61440"},
 	{"TABLETS_ROUTING_V1", ""},
 	{"SCYLLA_USE_METADATA_ID", ""},
+	{"SCYLLA_HOST_ID", "01234567-89ab-cdEF-0123-456789abcdef"},
 	{"CLIENT_OPTIONS", "whatever"},
 };
 
@@ -367,6 +368,63 @@ extensions_that_make_no_sense_are_not_offered(void **state)
 	assert_int_equal(supported.rate_limit_code, 0);
 }
 
+static void
+host_id_is_a_uuid_or_none(void **state)
+{
+	static const char *const wrong[] = {"", "01234567-89ab-cdef-0123-456789abcde",
+										"01234567-89ab-cdef-0123-456789abcdef0",
+										"g1234567-89ab-cdef-0123-456789abcdef"};
+	static const uint8_t host_id[] = {0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef,
+									  0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef};
+
+	(void) state;
+	build_supported(NULL, NULL);
+	assert_false(does_read_fail(read_supported, built.data, built.len));
+	assert_true(supported.has_host_id);
+	assert_memory_equal(supported.host_id, host_id, sizeof host_id);
+	for (size_t i = 0; i < LENGTH_OF(wrong); i++)
+	{
+		build_supported("SCYLLA_HOST_ID", wrong[i]);
+		assert_false(does_read_fail(read_supported, built.data, built.len));
+		assert_false(supported.has_host_id);
+	}
+}
+
+/* ---- EVENT ---- */
+
+static cql_event event;
+
+static void
+read_event(cql_reader *body)
+{
+	cql_read_event(body, &event);
+}
+
+static void
+events_of_nodes_are_read(void **state)
+{
+	static const char up[] = "\0\015STATUS_CHANGE\0\2UP\4\x7f\0\0\2\0\0\x23\x52";
+	static const char moved[] = "\0\017TOPOLOGY_CHANGE\0\010NEW_NODE\x10"
+								"0123456789abcdef\0\0\x23\x52";
+	static const char bad_address[] = "\0\015STATUS_CHANGE\0\2UP\5\x7f\0\0\2\0\0\0\x23\x52";
+	static const char unknown[] = "\0\5OTHER\0\0";
+
+	(void) state;
+	check_whole_cut_and_forged(read_event, up, sizeof up - 1);
+	assert_false(does_read_fail(read_event, up, sizeof up - 1));
+	assert_int_equal(event.kind, CQL_EVENT_STATUS);
+	assert_int_equal(event.change.len, 2);
+	assert_int_equal(event.address_len, 4);
+	assert_int_equal(event.port, 9042);
+	check_whole_cut_and_forged(read_event, moved, sizeof moved - 1);
+	assert_false(does_read_fail(read_event, moved, sizeof moved - 1));
+	assert_int_equal(event.kind, CQL_EVENT_TOPOLOGY);
+	assert_int_equal(event.address_len, 16);
+	assert_true(does_read_fail(read_event, bad_address, sizeof bad_address - 1));
+	assert_false(does_read_fail(read_event, unknown, sizeof unknown - 1));
+	assert_int_equal(event.kind, CQL_EVENT_UNKNOWN);
+}
+
 /* ---- SCHEMA_CHANGE ---- */
 
 static cql_schema_change change;
@@ -415,6 +473,8 @@ main(void)
 		response_test(scylla_tells_its_shards_and_extensions),
 		response_test(sharding_is_known_wholly_or_not_at_all),
 		response_test(extensions_that_make_no_sense_are_not_offered),
+		response_test(host_id_is_a_uuid_or_none),
+		response_test(events_of_nodes_are_read),
 		response_test(schema_changes_are_read),
 	};
 

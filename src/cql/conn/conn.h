@@ -46,12 +46,33 @@ struct cql_exchange
 	int stream;
 	bool is_begun; /* some byte of it reached the socket: the peer may act on it */
 	uint64_t deadline_ms;
-	uint8_t *frame; /* the request; owned by the exchange, freed by its owner */
+	/* The request; owned by the exchange, freed by its owner. An EXECUTE has its metadata id. While
+	 * QUEUED or SENT it is the connection's to change. */
+	uint8_t *frame;
 	size_t frame_len;
+	/* while QUEUED or SENT: what the peer gets of it */
+	uint8_t *wire;
+	size_t wire_len;
+	size_t hidden_len;             /* bytes of frame that this peer does not get, before wire */
 	cql_frame_header header;       /* the answer */
 	uint8_t *body;                 /* of header.body_len bytes; owned by the exchange */
 	cql_exchange_link by_queue;    /* write queue, later the list of the done */
 	cql_exchange_link by_deadline; /* while QUEUED or SENT */
+};
+
+/* An EVENT, as it came: cql_frame_read_prefix(), then cql_read_event(). */
+typedef struct cql_conn_event
+{
+	uint8_t flags;
+	uint8_t *body; /* owned by whoever took it; cql_release() */
+	uint32_t body_len;
+} cql_conn_event;
+
+typedef struct cql_event_node cql_event_node;
+struct cql_event_node
+{
+	cql_event_node *next;
+	cql_conn_event event;
 };
 
 typedef enum cql_conn_state
@@ -63,6 +84,9 @@ typedef enum cql_conn_state
 	CQL_CONN_READY,   /* takes exchanges */
 	CQL_CONN_CLOSED   /* for ever; error tells why */
 } cql_conn_state;
+
+/* The side buffer takes headers and small answers; measured, a larger one leaves the L2 cache. */
+#define CQL_SIDE_LEN ((size_t) 64 * 1024)
 
 /* Borrowed strings; they outlive the connection. */
 typedef struct cql_conn_options
@@ -80,7 +104,10 @@ typedef struct cql_conn
 	cql_conn_options options;
 	char node[CQL_NODE_NAME_LEN];
 	cql_error error; /* once CLOSED */
+	/* What the peer offers; every extension in it was asked for, and is in force once READY. */
 	cql_supported supported;
+	/* To be set by who sends REGISTER: events are kept for cql_conn_take_event(). */
+	bool takes_events;
 	bool has_password_been_asked;
 	cql_streams streams;
 	cql_exchange handshake;
@@ -89,14 +116,14 @@ typedef struct cql_conn
 	cql_exchange_list queue;
 	size_t head_sent;
 	size_t queued_bytes;
-	/* frame of an exchange that was given up while it was being written; what cannot be written by
-	 * the exchange's deadline ends the connection */
-	uint8_t *orphan_frame;
-	size_t orphan_frame_len;
-	uint64_t orphan_deadline_ms;
+	/* what is still to be sent, before the queue, of an exchange that left while it was being
+	 * written; if it cannot be written by the exchange's deadline the connection ends */
+	uint8_t *rest;
+	size_t rest_len;
+	uint64_t rest_deadline_ms;
 
 	/* the frame that is being read */
-	uint8_t *side; /* buffer for headers and small frames */
+	uint8_t *side; /* CQL_SIDE_LEN bytes, for headers and small frames */
 	size_t side_begin;
 	size_t side_end;
 	bool has_header;
@@ -106,6 +133,8 @@ typedef struct cql_conn
 
 	cql_exchange_list by_deadline; /* earliest first */
 	cql_exchange_list done;
+	cql_event_node *events_first;
+	cql_event_node *events_last;
 
 	uint64_t requests;
 	uint64_t bytes_sent;
@@ -132,6 +161,9 @@ extern void cql_conn_abandon(cql_conn *conn, cql_exchange *exchange);
 /* Unlink the next exchange that is done, in whatever way; NULL when there is none. */
 extern cql_exchange *cql_conn_take_done(cql_conn *conn);
 
+/* Unlink the oldest event; false when there is none. */
+extern bool cql_conn_take_event(cql_conn *conn, cql_conn_event *event);
+
 /* Bytes to send: fills at most max entries, returns how many; then tell how much was sent. */
 extern int cql_conn_output(cql_conn *conn, struct iovec *parts, int max);
 extern void cql_conn_sent(cql_conn *conn, size_t len);
@@ -145,10 +177,6 @@ extern void cql_conn_received(cql_conn *conn, size_t len);
 /* Earliest deadline, UINT64_MAX for none; and end what is due. */
 extern uint64_t cql_conn_next_deadline(const cql_conn *conn);
 extern void cql_conn_expire(cql_conn *conn, uint64_t now_ms);
-
-/* In conn/handshake.c, for conn.c alone: queue the first request; take an answer to one. */
-extern void cql_handshake_start(cql_conn *conn);
-extern void cql_handshake_answer(cql_conn *conn);
 
 /* Free what an exchange owns and make it IDLE again. */
 extern void cql_exchange_cleanup(cql_exchange *exchange);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cql/conn/conn.h"
+#include "cql/conn/exchange.h"
 #include "cql/mem.h"
 #include "cql/wire/request.h"
 
@@ -36,10 +36,32 @@ cql_handshake_start(cql_conn *conn)
 	send_step(conn, &writer, CQL_CONN_OPTIONS);
 }
 
+/* Every extension that the server offers and we know is asked for. The server looks at the key
+ * alone, but other drivers repeat the mark's mask, so some server may come to want it. */
+static int
+list_extensions(const cql_supported *supported, cql_string_pair *pairs, char *lwt_mark, size_t size)
+{
+	int count = 0;
+
+	if (supported->rate_limit_code != 0)
+		pairs[count++] = (cql_string_pair) {"SCYLLA_RATE_LIMIT_ERROR", ""};
+	if (supported->lwt_mask != 0)
+	{
+		snprintf(lwt_mark, size, "LWT_OPTIMIZATION_META_BIT_MASK=%u", supported->lwt_mask);
+		pairs[count++] = (cql_string_pair) {"SCYLLA_LWT_ADD_METADATA_MARK", lwt_mark};
+	}
+	if (supported->has_tablets_v1)
+		pairs[count++] = (cql_string_pair) {"TABLETS_ROUTING_V1", ""};
+	if (supported->has_metadata_id)
+		pairs[count++] = (cql_string_pair) {"SCYLLA_USE_METADATA_ID", ""};
+	return count;
+}
+
 static void
 start_up(cql_conn *conn, cql_reader *body)
 {
-	cql_string_pair pairs[6];
+	cql_string_pair pairs[8];
+	char lwt_mark[64];
 	int count = 0;
 	cql_writer writer;
 
@@ -49,9 +71,7 @@ start_up(cql_conn *conn, cql_reader *body)
 	pairs[count++] = (cql_string_pair) {"DRIVER_VERSION", DRIVER_VERSION};
 	if (conn->options.application_name != NULL)
 		pairs[count++] = (cql_string_pair) {"APPLICATION_NAME", conn->options.application_name};
-	/* The mark's value is ignored by the server; without the key the error comes as 0x2300. */
-	if (conn->supported.rate_limit_code != 0)
-		pairs[count++] = (cql_string_pair) {"SCYLLA_RATE_LIMIT_ERROR", ""};
+	count += list_extensions(&conn->supported, pairs + count, lwt_mark, sizeof lwt_mark);
 
 	cql_writer_init(&writer);
 	cql_write_startup(&writer, pairs, count);

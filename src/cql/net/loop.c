@@ -23,6 +23,8 @@
 #define MAX_PARTS 64
 /* Reads of one socket per turn, so that a fast peer does not starve the others. */
 #define MAX_READS 16
+/* Of ports to connect from: more busy ones in a row, and the caller better does without. */
+#define MAX_PORT_TRIES 32
 
 struct cql_net
 {
@@ -305,8 +307,61 @@ make_socket(int family)
 	return fd;
 }
 
+/* Bind to a port of our own side. It may serve connections to other nodes at the same time. */
+static bool
+bind_port(int fd, int family, uint16_t port)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	int one = 1;
+
+	(void) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	if (family == AF_INET6)
+		return bind(fd, (struct sockaddr *) &in6, sizeof in6) == 0;
+	return bind(fd, (struct sockaddr *) &in, sizeof in) == 0;
+}
+
+/* The descriptor of a socket that connects, from that port unless it is 0; -1: errno tells. */
+static int
+connect_from(const struct sockaddr *address, socklen_t address_len, uint16_t port)
+{
+	int fd = make_socket(address->sa_family);
+	int failure;
+
+	if (fd < 0)
+		return -1;
+	if ((port == 0 || bind_port(fd, address->sa_family, port)) &&
+		(connect(fd, address, address_len) == 0 || errno == EINPROGRESS))
+		return fd;
+	failure = errno;
+	close(fd);
+	errno = failure;
+	return -1;
+}
+
+static int
+connect_from_some(const struct sockaddr *address, socklen_t address_len,
+				  const cql_source_ports *ports)
+{
+	int port = ports->start;
+
+	for (int tries = 0; tries < MAX_PORT_TRIES; tries++)
+	{
+		int fd = connect_from(address, address_len, (uint16_t) port);
+
+		/* A port that is taken shows at bind, or when the pair of addresses is known. */
+		if (fd >= 0 || (errno != EADDRINUSE && errno != EADDRNOTAVAIL && errno != EACCES))
+			return fd;
+		port += ports->step;
+		if (port > ports->last)
+			port = ports->first + (port - ports->first) % ports->step;
+	}
+	return -1;
+}
+
 cql_socket *
-cql_socket_open(cql_net *net, const struct sockaddr *address, socklen_t address_len, cql_conn *conn)
+cql_socket_open(cql_net *net, const struct sockaddr *address, socklen_t address_len,
+				const cql_source_ports *ports, cql_conn *conn)
 {
 	cql_socket *socket = cql_alloc_zero(sizeof *socket);
 	int failure = 0;
@@ -318,10 +373,9 @@ cql_socket_open(cql_net *net, const struct sockaddr *address, socklen_t address_
 	}
 	socket->net = net;
 	socket->conn = conn;
-	socket->fd = make_socket(address->sa_family);
+	socket->fd = ports != NULL ? connect_from_some(address, address_len, ports)
+							   : connect_from(address, address_len, 0);
 	if (socket->fd < 0)
-		failure = errno;
-	else if (connect(socket->fd, address, address_len) != 0 && errno != EINPROGRESS)
 		failure = errno;
 	else
 		failure = -uv_poll_init_socket(&net->loop, &socket->poll, socket->fd);

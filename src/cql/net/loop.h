@@ -32,12 +32,24 @@ extern uint64_t cql_net_now_ms(void);
 /* Make the descriptor readable at that time (UINT64_MAX: never); may fire earlier, never later. */
 extern void cql_net_wake_at(cql_net *net, uint64_t deadline_ms);
 
+/* Ports to connect from: start, start + step, ... within [first, last], from the lower end on again
+ * behind the upper one. A shard-aware port gives the shard that is source port mod shard count. */
+typedef struct cql_source_ports
+{
+	uint16_t first;
+	uint16_t last;
+	uint16_t start;
+	uint16_t step;
+} cql_source_ports;
+
 /*
  * Begin to connect; conn is started once TCP is there, and closed when it fails. The caller keeps
- * conn alive until cql_socket_close(). NULL: conn was closed with the reason.
+ * conn alive until cql_socket_close(). ports NULL: the system picks one. NULL: conn was closed
+ * with the reason, which may be that some tries found no free port.
  */
 extern cql_socket *cql_socket_open(cql_net *net, const struct sockaddr *address,
-								   socklen_t address_len, cql_conn *conn);
+								   socklen_t address_len, const cql_source_ports *ports,
+								   cql_conn *conn);
 /* Closes the descriptor and lets go of conn. */
 extern void cql_socket_close(cql_socket *socket);
 /* Read what has come without a turn: shows a peer that went away in the meantime. */

@@ -4,6 +4,8 @@
  */
 #include "cql/wire/frame.h"
 
+#include <string.h>
+
 /* Content types of a TLS record (RFC 8446, section 5.1). */
 #define TLS_CHANGE_CIPHER_SPEC 0x14
 #define TLS_APPLICATION_DATA 0x17
@@ -130,4 +132,24 @@ cql_frame_read_prefix(cql_reader *body, uint8_t flags, cql_frame_prefix *out)
 	}
 	if (body->failed)
 		out->warning_count = out->payload_count = 0;
+}
+
+bool
+cql_frame_find_payload(const cql_frame_prefix *prefix, const char *key, cql_cell *value)
+{
+	cql_reader payload = prefix->payload;
+	size_t key_len = strlen(key);
+
+	for (int i = 0; i < prefix->payload_count && !payload.failed; i++)
+	{
+		cql_view name = cql_read_string(&payload);
+		cql_cell cell = cql_read_bytes(&payload);
+
+		if (name.len == key_len && memcmp(name.data, key, key_len) == 0 && !cql_cell_is_null(cell))
+		{
+			*value = cell;
+			return true;
+		}
+	}
+	return false;
 }

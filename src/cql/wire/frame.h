@@ -89,4 +89,8 @@ typedef struct cql_frame_prefix
 /* Take the prefix off the body as the flags say: tracing id, warnings, payload, in this order. */
 extern void cql_frame_read_prefix(cql_reader *body, uint8_t flags, cql_frame_prefix *out);
 
+/* The payload's value of that key, a view; false if there is none, or null. */
+extern bool cql_frame_find_payload(const cql_frame_prefix *prefix, const char *key,
+								   cql_cell *value);
+
 #endif /* CQL_WIRE_FRAME_H */

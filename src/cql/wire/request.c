@@ -74,8 +74,6 @@ parameter_flags(const cql_query_parameters *parameters)
 
 	if (parameters->value_count > 0)
 		flags |= QUERY_VALUES;
-	if (parameters->is_metadata_skipped)
-		flags |= QUERY_SKIP_METADATA;
 	if (parameters->page_rows > 0)
 		flags |= QUERY_PAGE_SIZE;
 	if (parameters->paging_state_len > 0)
@@ -88,9 +86,8 @@ parameter_flags(const cql_query_parameters *parameters)
 }
 
 static void
-write_parameters(cql_writer *writer, const cql_query_parameters *parameters)
+write_parameters(cql_writer *writer, const cql_query_parameters *parameters, uint8_t flags)
 {
-	uint8_t flags = parameter_flags(parameters);
 
 	if (parameters->values_len > CQL_FRAME_MAX_BODY_LEN ||
 		parameters->paging_state_len > CQL_FRAME_MAX_BODY_LEN)
@@ -121,7 +118,7 @@ cql_write_query(cql_writer *writer, const char *cql, const cql_query_parameters 
 {
 	cql_frame_begin(writer, CQL_OPCODE_QUERY, flags);
 	cql_write_long_string(writer, cql);
-	write_parameters(writer, parameters);
+	write_parameters(writer, parameters, parameter_flags(parameters));
 	cql_frame_end(writer);
 }
 
@@ -129,10 +126,79 @@ void
 cql_write_execute(cql_writer *writer, cql_view statement_id, cql_view metadata_id,
 				  const cql_query_parameters *parameters, uint8_t flags)
 {
+	uint8_t query_flags = parameter_flags(parameters);
+
+	if (metadata_id.len > 0)
+		query_flags |= QUERY_SKIP_METADATA;
 	cql_frame_begin(writer, CQL_OPCODE_EXECUTE, flags);
 	cql_write_short_bytes(writer, statement_id.data, statement_id.len);
-	if (metadata_id.len > 0)
-		cql_write_short_bytes(writer, metadata_id.data, metadata_id.len);
-	write_parameters(writer, parameters);
+	cql_write_short_bytes(writer, metadata_id.data, metadata_id.len);
+	write_parameters(writer, parameters, query_flags);
+	cql_frame_end(writer);
+}
+
+/* Header and statement id of an EXECUTE: what stands before the metadata id. */
+static size_t
+execute_head_len(const uint8_t *frame)
+{
+	return CQL_FRAME_HEADER_LEN + 2 + cql_get_u16(frame + CQL_FRAME_HEADER_LEN);
+}
+
+/* The first of two neighbours changes places with the second. */
+static void
+rotate(uint8_t *bytes, size_t first_len, size_t second_len)
+{
+	while (first_len > 0 && second_len > 0)
+	{
+		uint8_t chunk[64];
+		size_t len = second_len < sizeof chunk ? second_len : sizeof chunk;
+
+		memcpy(chunk, bytes + first_len, len);
+		memmove(bytes + len, bytes, first_len);
+		memcpy(bytes, chunk, len);
+		bytes += len;
+		second_len -= len;
+	}
+}
+
+static void
+change_body_len(uint8_t *frame, uint32_t added)
+{
+	cql_put_u32(frame + 5, cql_get_u32(frame + 5) + added);
+}
+
+/* The hidden id waits in front of the frame. */
+size_t
+cql_execute_hide_metadata_id(uint8_t *frame)
+{
+	size_t head_len = execute_head_len(frame);
+	size_t id_len = 2 + (size_t) cql_get_u16(frame + head_len);
+
+	rotate(frame, head_len, id_len);
+	frame += id_len;
+	change_body_len(frame, (uint32_t) -id_len);
+	/* the flags stand behind the consistency */
+	frame[head_len + 2] &= (uint8_t) ~QUERY_SKIP_METADATA;
+	return id_len;
+}
+
+void
+cql_execute_show_metadata_id(uint8_t *frame, size_t hidden_len)
+{
+	size_t head_len = execute_head_len(frame + hidden_len);
+
+	rotate(frame, hidden_len, head_len);
+	change_body_len(frame, (uint32_t) hidden_len);
+	if (hidden_len > 2)
+		frame[head_len + hidden_len + 2] |= QUERY_SKIP_METADATA;
+}
+
+void
+cql_write_register(cql_writer *writer, const char *const *kinds, int count)
+{
+	cql_frame_begin(writer, CQL_OPCODE_REGISTER, 0);
+	cql_write_short(writer, (uint16_t) count);
+	for (int i = 0; i < count; i++)
+		cql_write_string(writer, kinds[i]);
 	cql_frame_end(writer);
 }

@@ -26,7 +26,6 @@ typedef struct cql_query_parameters
 	size_t paging_state_len; /* 0: from the beginning */
 	bool has_timestamp;
 	int64_t timestamp_us;
-	bool is_metadata_skipped;
 } cql_query_parameters;
 
 extern void cql_write_options(cql_writer *writer);
@@ -36,8 +35,20 @@ extern void cql_write_auth_plain(cql_writer *writer, const char *user, const cha
 extern void cql_write_prepare(cql_writer *writer, const char *cql);
 extern void cql_write_query(cql_writer *writer, const char *cql,
 							const cql_query_parameters *parameters, uint8_t flags);
-/* metadata_id is empty unless the server offered the extension (SCYLLA_USE_METADATA_ID). */
+/*
+ * EXECUTE in the form of SCYLLA_USE_METADATA_ID: the result metadata's id stands behind the
+ * statement's, and the server leaves the columns out as long as the id fits. An empty id asks for
+ * the columns. Other nodes take the frame without the id:
+ */
 extern void cql_write_execute(cql_writer *writer, cql_view statement_id, cql_view metadata_id,
 							  const cql_query_parameters *parameters, uint8_t flags);
+/*
+ * Turn such a frame, in place, into one for a node without the extension, which is asked for the
+ * columns; it then begins at frame + the length returned. And turn it back.
+ */
+extern size_t cql_execute_hide_metadata_id(uint8_t *frame);
+extern void cql_execute_show_metadata_id(uint8_t *frame, size_t hidden_len);
+/* REGISTER for these kinds of events: TOPOLOGY_CHANGE, STATUS_CHANGE, SCHEMA_CHANGE. */
+extern void cql_write_register(cql_writer *writer, const char *const *kinds, int count);
 
 #endif /* CQL_WIRE_REQUEST_H */

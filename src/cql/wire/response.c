@@ -232,6 +232,29 @@ parse_setting(cql_view value, const char *name, uint64_t *out)
 	return parse_number(value, UINT32_MAX, out);
 }
 
+/* "550e8400-e29b-41d4-a716-446655440000" */
+static bool
+parse_uuid(cql_view text, uint8_t *out)
+{
+	static const char digits[] = "0123456789abcdef";
+	int count = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+	{
+		char c = text.data[i];
+		const char *digit;
+
+		if (c == '-')
+			continue;
+		digit = memchr(digits, c >= 'A' && c <= 'F' ? c | 0x20 : c, sizeof digits - 1);
+		if (digit == NULL || count == 32)
+			return false;
+		out[count / 2] = (uint8_t) (out[count / 2] << 4 | (digit - digits));
+		count++;
+	}
+	return count == 32;
+}
+
 static void
 read_extension(cql_view key, cql_view value, cql_supported *out)
 {
@@ -241,6 +264,8 @@ read_extension(cql_view key, cql_view value, cql_supported *out)
 		copy_text(out->cql_version, sizeof out->cql_version, value);
 	else if (is_text(key, "COMPRESSION") && is_text(value, "lz4"))
 		out->has_lz4 = true;
+	else if (is_text(key, "SCYLLA_HOST_ID") && !out->has_host_id)
+		out->has_host_id = parse_uuid(value, out->host_id);
 	else if (is_text(key, "SCYLLA_LWT_ADD_METADATA_MARK") &&
 			 parse_setting(value, "LWT_OPTIMIZATION_META_BIT_MASK=", &number))
 		out->lwt_mask = (uint32_t) number;
@@ -299,4 +324,38 @@ cql_read_schema_change(cql_reader *body, cql_schema_change *out)
 	/* A function's argument types follow its name; nobody asks for them. */
 	if (!is_text(out->target, "KEYSPACE"))
 		out->name = cql_read_string(body);
+}
+
+/* ---- EVENT ---- */
+
+static void
+read_inet(cql_reader *body, cql_event *out)
+{
+	out->address_len = cql_read_byte(body);
+	if (out->address_len != 4 && out->address_len != 16)
+		cql_reader_fail(body);
+	out->address = cql_read_raw(body, out->address_len);
+	out->port = (uint16_t) cql_read_int(body);
+}
+
+void
+cql_read_event(cql_reader *body, cql_event *out)
+{
+	cql_view kind = cql_read_string(body);
+
+	memset(out, 0, sizeof *out);
+	if (is_text(kind, "SCHEMA_CHANGE"))
+	{
+		out->kind = CQL_EVENT_SCHEMA;
+		cql_read_schema_change(body, &out->schema);
+		return;
+	}
+	if (is_text(kind, "TOPOLOGY_CHANGE"))
+		out->kind = CQL_EVENT_TOPOLOGY;
+	else if (is_text(kind, "STATUS_CHANGE"))
+		out->kind = CQL_EVENT_STATUS;
+	else
+		return;
+	out->change = cql_read_string(body);
+	read_inet(body, out);
 }

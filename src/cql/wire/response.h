@@ -25,6 +25,8 @@ typedef struct cql_supported
 	char cql_version[32];
 	bool has_lz4;
 	bool is_scylla; /* any SCYLLA_* key */
+	bool has_host_id;
+	uint8_t host_id[16]; /* SCYLLA_HOST_ID: what system.local would tell */
 	/* Sharding, all zero unless the node told everything and in the way that we know. */
 	uint32_t shard;
 	uint32_t shard_count;
@@ -103,7 +105,7 @@ typedef struct cql_prepared
 extern void cql_read_prepared(cql_reader *body, bool has_metadata_id, uint32_t lwt_mask,
 							  cql_prepared *out, bool *is_out_of_memory);
 
-/* SCHEMA_CHANGE, as a result or an event; views. */
+/* SCHEMA_CHANGE, as a result or the rest of an event; views. */
 typedef struct cql_schema_change
 {
 	cql_view change; /* CREATED, UPDATED, DROPPED */
@@ -113,5 +115,26 @@ typedef struct cql_schema_change
 } cql_schema_change;
 
 extern void cql_read_schema_change(cql_reader *body, cql_schema_change *out);
+
+typedef enum cql_event_kind
+{
+	CQL_EVENT_UNKNOWN, /* to be passed over */
+	CQL_EVENT_TOPOLOGY,
+	CQL_EVENT_STATUS,
+	CQL_EVENT_SCHEMA
+} cql_event_kind;
+
+/* EVENT (v4, section 4.2.6); views. */
+typedef struct cql_event
+{
+	cql_event_kind kind;
+	cql_view change;        /* NEW_NODE, REMOVED_NODE, MOVED_NODE; UP, DOWN */
+	const uint8_t *address; /* of the node, for clients: address_len (4 or 16) bytes */
+	uint8_t address_len;    /* 0 in a change of the schema */
+	uint16_t port;
+	cql_schema_change schema; /* of a change of the schema */
+} cql_event;
+
+extern void cql_read_event(cql_reader *body, cql_event *out);
 
 #endif /* CQL_WIRE_RESPONSE_H */
