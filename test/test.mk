@@ -18,7 +18,12 @@ $(BUILD)/unit/src/%.o: src/%.c $(BUILD)/FLAGS
 $(UNIT_PROGRAMS): %: %.o $(UNIT_COMMON) $(LIBCQL)
 	$(CC) $(SANITIZE_FLAGS) $^ -o $@ -lcmocka $(LIBCQL_LIBS)
 
-unit-programs: $(UNIT_PROGRAMS)
+# Answers test/py/test_ring.py.
+RING_PROBE = $(BUILD)/unit/ring_probe
+$(RING_PROBE): test/py/ring_probe.c $(LIBCQL)
+	$(SHOW_CC) $(CC) $(LIBCQL_CFLAGS) $< $(LIBCQL) -o $@ $(LIBCQL_LIBS)
+
+unit-programs: $(UNIT_PROGRAMS) $(RING_PROBE)
 
 .SECONDARY:
 -include $(wildcard $(BUILD)/unit/*.d $(BUILD)/unit/src/*/*.d)

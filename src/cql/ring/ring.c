@@ -1,0 +1,231 @@
+/*
+ * The ring: two flat arrays, and walks over them. The rules of the strategies are Cassandra's and
+ * ScyllaDB's own (SimpleStrategy, NetworkTopologyStrategy), which drivers have to repeat.
+ */
+#include "cql/ring/ring.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cql/mem.h"
+
+static int
+compare_tokens(const void *a, const void *b)
+{
+	const cql_ring_token *left = a;
+	const cql_ring_token *right = b;
+
+	if (left->token != right->token)
+		return left->token < right->token ? -1 : 1;
+	return (int) left->owner - (int) right->owner;
+}
+
+/* How many nodes and racks each data center has, as far as they own tokens. */
+static bool
+count_places(cql_ring *ring)
+{
+	/* one mark for each node, one for each rack: both are ids of 16 bits */
+	uint8_t *seen = cql_alloc_zero((size_t) 2 * (CQL_NO_ID + 1));
+
+	if (seen == NULL)
+		return false;
+	for (size_t i = 0; i < ring->count; i++)
+	{
+		uint16_t node = ring->owners[i];
+		cql_place place = ring->places[node];
+		uint8_t *is_rack_seen = &seen[CQL_NO_ID + 1 + place.rack];
+
+		if (seen[node] || place.dc >= CQL_MAX_DCS)
+			continue;
+		seen[node] = 1;
+		ring->dc_nodes[place.dc]++;
+		ring->dc_racks[place.dc] = (uint16_t) (ring->dc_racks[place.dc] + !*is_rack_seen);
+		*is_rack_seen = 1;
+	}
+	cql_release(seen);
+	return true;
+}
+
+bool
+cql_ring_init(cql_ring *ring, cql_ring_token *tokens, size_t count, const cql_place *places,
+			  uint16_t node_limit)
+{
+	memset(ring, 0, sizeof *ring);
+	ring->tokens = cql_alloc(count * sizeof *ring->tokens);
+	ring->owners = cql_alloc(count * sizeof *ring->owners);
+	ring->places = cql_alloc(node_limit * sizeof *ring->places);
+	if (ring->tokens == NULL || ring->owners == NULL || ring->places == NULL)
+	{
+		cql_ring_cleanup(ring);
+		return false;
+	}
+	if (node_limit > 0)
+		memcpy(ring->places, places, node_limit * sizeof *places);
+	ring->node_limit = node_limit;
+	if (count > 1)
+		qsort(tokens, count, sizeof *tokens, compare_tokens);
+	for (size_t i = 0; i < count; i++)
+	{
+		if (ring->count > 0 && ring->tokens[ring->count - 1] == tokens[i].token)
+			continue;
+		ring->tokens[ring->count] = tokens[i].token;
+		ring->owners[ring->count++] = tokens[i].owner;
+	}
+	if (!count_places(ring))
+	{
+		cql_ring_cleanup(ring);
+		return false;
+	}
+	return true;
+}
+
+void
+cql_ring_cleanup(cql_ring *ring)
+{
+	cql_release(ring->tokens);
+	cql_release(ring->owners);
+	cql_release(ring->places);
+	memset(ring, 0, sizeof *ring);
+}
+
+size_t
+cql_ring_byte_count(const cql_ring *ring)
+{
+	return sizeof *ring + ring->count * (sizeof *ring->tokens + sizeof *ring->owners) +
+		   ring->node_limit * sizeof *ring->places;
+}
+
+size_t
+cql_ring_find(const cql_ring *ring, int64_t token)
+{
+	const int64_t *base = ring->tokens;
+	size_t left = ring->count;
+
+	/* Without a branch that depends on the data: each step halves what is left. */
+	while (left > 1)
+	{
+		size_t half = left / 2;
+
+		base += base[half - 1] < token ? half : 0;
+		left -= half;
+	}
+	base += *base < token;
+	/* Behind the last token the ring begins anew. */
+	return (size_t) (base - ring->tokens) < ring->count ? (size_t) (base - ring->tokens) : 0;
+}
+
+static bool
+has_node(const uint16_t *nodes, int count, uint16_t node)
+{
+	for (int i = 0; i < count; i++)
+		if (nodes[i] == node)
+			return true;
+	return false;
+}
+
+static int
+find_simple(const cql_ring *ring, int factor, size_t at, uint16_t *nodes)
+{
+	int count = 0;
+
+	for (size_t walked = 0; walked < ring->count && count < factor; walked++)
+	{
+		uint16_t node = ring->owners[at];
+
+		if (!has_node(nodes, count, node))
+			nodes[count++] = node;
+		at = at + 1 < ring->count ? at + 1 : 0;
+	}
+	return count;
+}
+
+static bool
+has_rack(const cql_ring *ring, const uint16_t *nodes, int count, cql_place place)
+{
+	for (int i = 0; i < count; i++)
+	{
+		cql_place other = ring->places[nodes[i]];
+
+		if (other.dc == place.dc && other.rack == place.rack)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Of each data center its factor, at most its nodes. A rack that has a replica already gets a
+ * second one only as often as there are more replicas than racks.
+ */
+static int
+find_network(const cql_ring *ring, const cql_replication *replication, size_t at, uint16_t *nodes)
+{
+	int left[CQL_MAX_DCS];
+	int repeats[CQL_MAX_DCS];
+	int total = 0;
+	int count = 0;
+
+	for (int dc = 0; dc < CQL_MAX_DCS; dc++)
+	{
+		int factor = replication->factors[dc];
+
+		left[dc] = factor < ring->dc_nodes[dc] ? factor : ring->dc_nodes[dc];
+		repeats[dc] = factor - ring->dc_racks[dc];
+		total += left[dc];
+	}
+	if (total > CQL_MAX_REPLICAS)
+		total = CQL_MAX_REPLICAS;
+	for (size_t walked = 0; walked < ring->count && count < total; walked++)
+	{
+		uint16_t node = ring->owners[at];
+		cql_place place = ring->places[node];
+
+		at = at + 1 < ring->count ? at + 1 : 0;
+		if (place.dc >= CQL_MAX_DCS || left[place.dc] == 0 || has_node(nodes, count, node))
+			continue;
+		if (has_rack(ring, nodes, count, place) && repeats[place.dc]-- <= 0)
+			continue;
+		left[place.dc]--;
+		nodes[count++] = node;
+	}
+	return count;
+}
+
+int
+cql_ring_replicas(const cql_ring *ring, const cql_replication *replication, int64_t token,
+				  uint16_t *nodes)
+{
+	if (ring->count == 0)
+		return 0;
+	switch (replication->strategy)
+	{
+		case CQL_STRATEGY_SIMPLE:
+			return find_simple(ring,
+							   replication->factor < CQL_MAX_REPLICAS ? replication->factor
+																	  : CQL_MAX_REPLICAS,
+							   cql_ring_find(ring, token), nodes);
+		case CQL_STRATEGY_NETWORK:
+			return find_network(ring, replication, cql_ring_find(ring, token), nodes);
+		case CQL_STRATEGY_LOCAL:
+			break;
+	}
+	return 0;
+}
+
+int
+cql_ring_split(const int64_t *ends, size_t count, cql_ring_range *ranges, int max)
+{
+	/* One piece more than ends: what lies behind the last of them. */
+	size_t pieces = count + (count == 0 || ends[count - 1] != INT64_MAX);
+	size_t wanted = pieces < (size_t) max ? pieces : (size_t) max;
+	int64_t start = INT64_MIN;
+
+	for (size_t i = 0; i < wanted; i++)
+	{
+		size_t last = (i + 1) * pieces / wanted - 1;
+
+		ranges[i].start = start;
+		ranges[i].end = last < count && i + 1 < wanted ? ends[last] : INT64_MAX;
+		start = ranges[i].end;
+	}
+	return (int) wanted;
+}

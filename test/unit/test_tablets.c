@@ -1,0 +1,208 @@
+/*
+ * Rings and tablets of a large cluster: what they take, and that nothing is lost when memory is.
+ * (That their answers are right shows test/py/test_ring.py, beside another driver's.)
+ */
+#include "support.h"
+
+#include <time.h>
+
+#include "cql/ring/ring.h"
+#include "cql/ring/tablets.h"
+
+#define NODES 500
+#define TOKENS_OF_NODE 256
+#define RACKS 3
+#define TABLES 100
+#define TABLETS_OF_TABLE 4096
+
+static double
+seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
+}
+
+/* splitmix64: tokens that are the same in every run */
+static int64_t
+next_token(uint64_t *state)
+{
+	uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return (int64_t) (z ^ (z >> 31));
+}
+
+static void
+make_places(cql_place *places)
+{
+	for (int i = 0; i < NODES; i++)
+		places[i] = (cql_place) {.dc = (uint16_t) (i % 2),
+								 .rack = (uint16_t) (i % 2 * RACKS + i / 2 % RACKS)};
+}
+
+static void
+test_ring_of_500_nodes(void **state)
+{
+	static cql_ring_token tokens[NODES * TOKENS_OF_NODE];
+	static cql_place places[NODES];
+	cql_replication replication = {.strategy = CQL_STRATEGY_NETWORK, .factors = {3, 3}};
+	uint64_t seed = 1;
+	cql_ring ring;
+	double began;
+
+	(void) state;
+	make_places(places);
+	for (int i = 0; i < NODES * TOKENS_OF_NODE; i++)
+		tokens[i] = (cql_ring_token) {next_token(&seed), (uint16_t) (i % NODES)};
+	began = seconds();
+	assert_true(cql_ring_init(&ring, tokens, NODES * TOKENS_OF_NODE, places, NODES));
+	print_message("# a ring of %d tokens: %.1f ms, %zu KiB\n", NODES * TOKENS_OF_NODE,
+				  (seconds() - began) * 1e3, cql_ring_byte_count(&ring) / 1024);
+	assert_int_equal(ring.count, NODES * TOKENS_OF_NODE);
+	/* tokens, owners, places; nothing for any keyspace */
+	assert_in_range(cql_ring_byte_count(&ring), 1, NODES * TOKENS_OF_NODE * 10 + NODES * 4 + 1024);
+	for (int i = 0; i < 1000; i++)
+	{
+		uint16_t nodes[CQL_MAX_REPLICAS];
+
+		assert_int_equal(cql_ring_replicas(&ring, &replication, next_token(&seed), nodes), 6);
+		for (int j = 0; j < 6; j++)
+			for (int k = 0; k < j; k++)
+			{
+				assert_int_not_equal(nodes[j], nodes[k]);
+				/* three of three racks in each data center */
+				assert_int_not_equal(places[nodes[j]].rack, places[nodes[k]].rack);
+			}
+	}
+	cql_ring_cleanup(&ring);
+}
+
+static void
+test_tablets_of_100_tables(void **state)
+{
+	static cql_tablets tables[TABLES];
+	size_t bytes = 0;
+	double began = seconds();
+	const uint64_t width = UINT64_MAX / TABLETS_OF_TABLE;
+
+	(void) state;
+	for (int i = 0; i < TABLES; i++)
+	{
+		cql_tablets_init(&tables[i]);
+		for (uint64_t j = 0; j < TABLETS_OF_TABLE; j++)
+		{
+			cql_tablet_replica replicas[3] = {{(uint16_t) (j % NODES), 0},
+											  {(uint16_t) ((j + 1) % NODES), 1},
+											  {(uint16_t) ((j + 2) % NODES), 2}};
+			cql_ring_range range = {(int64_t) ((uint64_t) INT64_MIN + j * width),
+									(int64_t) ((uint64_t) INT64_MIN + (j + 1) * width)};
+
+			assert_true(cql_tablets_put(&tables[i], range, replicas, 3));
+		}
+		assert_int_equal(tables[i].count, TABLETS_OF_TABLE);
+		bytes += cql_tablets_byte_count(&tables[i]);
+	}
+	print_message("# %d tables of %d tablets: %.1f ms, %zu KiB\n", TABLES, TABLETS_OF_TABLE,
+				  (seconds() - began) * 1e3, bytes / 1024);
+	assert_in_range(bytes, 1, (size_t) TABLES * TABLETS_OF_TABLE * (8 + 8 + 3 * 4) + TABLES * 256);
+	for (int i = 0; i < TABLES; i++)
+		cql_tablets_cleanup(&tables[i]);
+}
+
+static void
+test_tablets_refuse_an_empty_range(void **state)
+{
+	cql_tablet_replica replica = {1, 0};
+	cql_tablets tablets;
+
+	(void) state;
+	cql_tablets_init(&tablets);
+	assert_false(cql_tablets_put(&tablets, (cql_ring_range) {5, 5}, &replica, 1));
+	assert_false(cql_tablets_put(&tablets, (cql_ring_range) {5, 4}, &replica, 1));
+	assert_int_equal(tablets.count, 0);
+	cql_tablets_cleanup(&tablets);
+}
+
+/* Splitting gives every token to one range, whatever the number of ranges. */
+static void
+test_split(void **state)
+{
+	static const int64_t ends[] = {INT64_MIN + 1, -5, 0, 7, INT64_MAX - 1};
+	cql_ring_range ranges[8];
+
+	(void) state;
+	for (int max = 1; max <= 8; max++)
+	{
+		int count = cql_ring_split(ends, LENGTH_OF(ends), ranges, max);
+
+		assert_int_equal(count, max < 6 ? max : 6);
+		assert_int_equal(ranges[0].start, INT64_MIN);
+		assert_int_equal(ranges[count - 1].end, INT64_MAX);
+		for (int i = 0; i < count; i++)
+		{
+			assert_true(ranges[i].start < ranges[i].end);
+			assert_true(i == 0 || ranges[i].start == ranges[i - 1].end);
+		}
+	}
+	assert_int_equal(cql_ring_split(NULL, 0, ranges, 4), 1);
+}
+
+static bool
+make_ring(void *argument)
+{
+	cql_ring_token tokens[4] = {{7, 0}, {-3, 1}, {7, 1}, {0, 2}};
+	cql_place places[3] = {{0, 0}, {0, 1}, {1, 2}};
+	cql_ring ring;
+
+	(void) argument;
+	if (!cql_ring_init(&ring, tokens, 4, places, 3))
+		return false;
+	assert_int_equal(ring.count, 3);
+	cql_ring_cleanup(&ring);
+	return true;
+}
+
+static bool
+put_tablets(void *argument)
+{
+	cql_tablet_replica replicas[3] = {{1, 0}, {2, 0}, {3, 0}};
+	const cql_tablet_replica *found = NULL;
+	cql_tablets tablets;
+	bool is_done = true;
+
+	(void) argument;
+	cql_tablets_init(&tablets);
+	for (int i = 0; i < 40 && is_done; i++)
+		is_done = cql_tablets_put(&tablets, (cql_ring_range) {i * 10, i * 10 + 10}, replicas,
+								  i < 20 ? 2 : 3);
+	/* whether or not it failed: what was put first is still there */
+	if (tablets.count > 0)
+		assert_int_equal(cql_tablets_find(&tablets, 10, &found), 2);
+	cql_tablets_cleanup(&tablets);
+	return is_done;
+}
+
+static void
+test_out_of_memory(void **state)
+{
+	(void) state;
+	fail_each_allocation(make_ring, NULL);
+	fail_each_allocation(put_tablets, NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ring_of_500_nodes),
+		cmocka_unit_test(test_tablets_of_100_tables),
+		cmocka_unit_test(test_tablets_refuse_an_empty_range),
+		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_out_of_memory),
+	};
+
+	return cmocka_run_group_tests_name("tablets", tests, NULL, NULL);
+}
