@@ -1,7 +1,5 @@
 /*
- * Bind values of a scan. What a bound means that the CQL type cannot hold is decided here, by one
- * table: PostgreSQL compares with the value as it is, so the nearest value that gives the same
- * rows is sent, or the condition turns out to be always or never true.
+ * Bind values of a scan: evaluated once, encoded as bounds (types/bound.h).
  */
 #include "postgres.h"
 
@@ -9,7 +7,7 @@
 
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
-#include "types/typemap.h"
+#include "types/bound.h"
 
 typedef struct BindParam
 {
@@ -30,44 +28,6 @@ struct ScyllaParams
 	bool is_resolved;
 	ScyllaEncodedParams encoded;
 };
-
-/* What becomes of a condition whose bound lies below or above every value of the column. */
-typedef enum Verdict
-{
-	VERDICT_SEND,
-	VERDICT_ALWAYS, /* every row fulfils it */
-	VERDICT_NEVER
-} Verdict;
-
-typedef struct BoundRule
-{
-	ScyllaRound round; /* to which side a bound between two values goes */
-	Verdict rounded;
-	Verdict below;
-	Verdict above;
-	/* Nothing compares with it as CQL would: an equality is false, a range is left to the local
-	 * filter, which the planner keeps for such types. */
-	Verdict none;
-} BoundRule;
-
-static const BoundRule bound_rules[] = {
-	[SCYLLA_OP_EQUAL] = {SCYLLA_ROUND_NEAREST, VERDICT_NEVER, VERDICT_NEVER, VERDICT_NEVER,
-						 VERDICT_NEVER},
-	[SCYLLA_OP_LESS] = {SCYLLA_ROUND_UP, VERDICT_SEND, VERDICT_NEVER, VERDICT_ALWAYS,
-						VERDICT_ALWAYS},
-	[SCYLLA_OP_LESS_EQUAL] = {SCYLLA_ROUND_DOWN, VERDICT_SEND, VERDICT_NEVER, VERDICT_ALWAYS,
-							  VERDICT_ALWAYS},
-	[SCYLLA_OP_GREATER] = {SCYLLA_ROUND_DOWN, VERDICT_SEND, VERDICT_ALWAYS, VERDICT_NEVER,
-						   VERDICT_ALWAYS},
-	[SCYLLA_OP_GREATER_EQUAL] = {SCYLLA_ROUND_UP, VERDICT_SEND, VERDICT_ALWAYS, VERDICT_NEVER,
-								 VERDICT_ALWAYS},
-};
-
-/* What a partition key, or a clustering column's value, takes at most: both servers refuse more. */
-#define MAX_KEY_BYTES 65535
-
-/* The length that stands before the bytes of a [value]. */
-#define VALUE_HEADER_BYTES 4
 
 /* The plan says which conditions may be left out with 64 bits. */
 #define MAX_CONDITIONS 64
@@ -141,44 +101,13 @@ scylla_params_resolve(ScyllaParams *params, const cql_statement *statement,
 	params->is_resolved = true;
 }
 
-static Verdict
+static ScyllaVerdict
 encode_bound(BindParam *param, StringInfo out)
 {
-	const BoundRule *rule = &bound_rules[param->condition->op];
-	int start = out->len;
+	ScyllaBoundTrust trust =
+		param->condition->is_rechecked ? SCYLLA_BOUND_RECHECKED : SCYLLA_BOUND_ENFORCED;
 
-	switch (scylla_encode(param->converter, param->value, rule->round, out))
-	{
-		case SCYLLA_FIT_EXACT:
-			if (param->condition->op == SCYLLA_OP_EQUAL &&
-				out->len - start - VALUE_HEADER_BYTES > MAX_KEY_BYTES)
-				return VERDICT_NEVER;
-			return VERDICT_SEND;
-		case SCYLLA_FIT_ROUNDED:
-			return rule->rounded;
-		case SCYLLA_FIT_BELOW:
-			return rule->below;
-		case SCYLLA_FIT_ABOVE:
-			return rule->above;
-		case SCYLLA_FIT_NONE:
-			break;
-	}
-	return rule->none;
-}
-
-/*
- * Whether a partition can have the key that was encoded: it is a list of [value]s. Servers call an
- * empty or too long key an error, but to PostgreSQL it's one that isn't there. Composite keys have
- * two more bytes a part.
- */
-static bool
-is_possible_partition(const ScyllaParams *params)
-{
-	int length = params->encoded.values.len;
-
-	if (params->partition_count == 1)
-		return length > VALUE_HEADER_BYTES && length - VALUE_HEADER_BYTES <= MAX_KEY_BYTES;
-	return length - params->partition_count * (VALUE_HEADER_BYTES - 2) <= MAX_KEY_BYTES;
+	return scylla_bound_encode(param->converter, param->condition->op, trust, param->value, out);
 }
 
 bool
@@ -193,16 +122,17 @@ scylla_params_encode(ScyllaParams *params, const ScyllaEncodedParams **encoded)
 	{
 		switch (encode_bound(&params->params[i], &out->values))
 		{
-			case VERDICT_SEND:
+			case SCYLLA_VERDICT_SEND:
 				out->value_count++;
 				break;
-			case VERDICT_ALWAYS:
+			case SCYLLA_VERDICT_ALWAYS:
 				out->skipped |= UINT64CONST(1) << i;
 				break;
-			case VERDICT_NEVER:
+			case SCYLLA_VERDICT_NEVER:
 				return false;
 		}
-		if (i + 1 == params->partition_count && !is_possible_partition(params))
+		if (i + 1 == params->partition_count &&
+			!scylla_bound_is_partition(&out->values, params->partition_count))
 			return false;
 	}
 	*encoded = out;

@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include "types/operator.h"
+
 typedef enum ScyllaAccess
 {
 	SCYLLA_ACCESS_FULL_SCAN,
@@ -17,16 +19,6 @@ typedef enum ScyllaAccess
 	SCYLLA_ACCESS_INDEX,
 	SCYLLA_ACCESS_VIEW
 } ScyllaAccess;
-
-typedef enum ScyllaOperator
-{
-	SCYLLA_OP_EQUAL,
-	SCYLLA_OP_IN, /* = any element of an array */
-	SCYLLA_OP_LESS,
-	SCYLLA_OP_LESS_EQUAL,
-	SCYLLA_OP_GREATER,
-	SCYLLA_OP_GREATER_EQUAL
-} ScyllaOperator;
 
 /* What a condition has on its left side, and so how CQL writes it. */
 typedef enum ScyllaConditionForm

@@ -37,6 +37,7 @@ send_condition(const ScyllaQual *qual, ScyllaScanArm *arm, ScyllaScanParts *part
 
 	condition->form = SCYLLA_FORM_COLUMN;
 	condition->op = qual->op;
+	condition->is_rechecked = qual->is_superset;
 	condition->marker_count = 1;
 	condition->markers = marker;
 	marker->attnum = qual->column->attnum;

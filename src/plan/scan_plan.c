@@ -48,7 +48,8 @@ decode_marker(List *packed, ScyllaScanMarker *marker)
 static List *
 encode_condition(const ScyllaScanCondition *condition)
 {
-	List *packed = list_make2(makeInteger(condition->form), makeInteger(condition->op));
+	List *packed = list_make3(makeInteger(condition->form), makeInteger(condition->op),
+							  makeInteger(condition->is_rechecked));
 
 	for (int i = 0; i < condition->marker_count; i++)
 		packed = lappend(packed, encode_marker(&condition->markers[i]));
@@ -60,10 +61,11 @@ decode_condition(List *packed, ScyllaScanCondition *condition)
 {
 	condition->form = (ScyllaConditionForm) intVal(linitial(packed));
 	condition->op = (ScyllaOperator) intVal(lsecond(packed));
-	condition->marker_count = list_length(packed) - 2;
+	condition->is_rechecked = intVal(lthird(packed)) != 0;
+	condition->marker_count = list_length(packed) - 3;
 	condition->markers = palloc0(condition->marker_count * sizeof(ScyllaScanMarker));
 	for (int i = 0; i < condition->marker_count; i++)
-		decode_marker(list_nth(packed, i + 2), &condition->markers[i]);
+		decode_marker(list_nth(packed, i + 3), &condition->markers[i]);
 }
 
 static List *

@@ -47,7 +47,8 @@ typedef struct ScyllaScanCondition
 {
 	ScyllaConditionForm form;
 	ScyllaOperator op;
-	int marker_count; /* more than 1 only for SCYLLA_FORM_ROW */
+	bool is_rechecked; /* the local filter has it as well */
+	int marker_count;  /* more than 1 only for SCYLLA_FORM_ROW */
 	ScyllaScanMarker *markers;
 } ScyllaScanCondition;
 
