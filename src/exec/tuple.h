@@ -20,8 +20,9 @@ extern ScyllaTupleReader *scylla_tuple_reader_new(Relation relation, const Scyll
 												  const cql_statement *statement);
 
 /*
- * Store a row in an empty slot as a virtual tuple. Values are made in CurrentMemoryContext;
- * columns that were not fetched are NULL. An error names the row's key as far as it is known.
+ * Store a row in an empty slot as a virtual tuple. Values are made in CurrentMemoryContext or
+ * point into the cells, so the row's page must live until the slot is cleared; columns that were
+ * not fetched are NULL. An error names the row's key as far as it is known.
  */
 extern void scylla_tuple_store(ScyllaTupleReader *reader, const cql_cell *cells,
 							   TupleTableSlot *slot);

@@ -117,7 +117,6 @@ extern ScyllaText scylla_text_from_cell(ScyllaConverter *converter, cql_cell cel
 
 /* text.c */
 extern Datum scylla_decode_text(ScyllaConverter *converter, cql_cell cell);
-extern Datum scylla_decode_ascii(ScyllaConverter *converter, cql_cell cell);
 extern Datum scylla_decode_json(ScyllaConverter *converter, cql_cell cell);
 extern Datum scylla_decode_jsonb(ScyllaConverter *converter, cql_cell cell);
 extern Datum scylla_decode_xml(ScyllaConverter *converter, cql_cell cell);

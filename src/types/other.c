@@ -60,16 +60,13 @@ scylla_encode_blob(ScyllaConverter *converter, Datum value, ScyllaRound round, S
 	return SCYLLA_FIT_EXACT;
 }
 
+/* The cell is a uuid as PostgreSQL has it, and a uuid needs no alignment. */
 Datum
 scylla_decode_uuid(ScyllaConverter *converter, cql_cell cell)
 {
-	pg_uuid_t *result;
-
 	if (cell.len != UUID_LEN)
 		scylla_convert_raise(converter, &scylla_fault_malformed);
-	result = palloc(sizeof(*result));
-	memcpy(result->data, cell.data, UUID_LEN);
-	return UUIDPGetDatum(result);
+	return PointerGetDatum(cell.data);
 }
 
 ScyllaFit

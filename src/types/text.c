@@ -32,20 +32,26 @@ is_ascii(const char *data, int len)
 	return (bits & 0x80) == 0;
 }
 
-/* The high bits of those of eight bytes that are zero or outside ASCII. */
+#define HIGH_BITS UINT64CONST(0x8080808080808080)
+
+/* Copy eight bytes; high bits are set in what it gives unless all are 0x01 … 0x7F. */
 static inline uint64
-unplain_bytes(const char *data)
+copy_word(char *out, const char *data)
 {
 	uint64 word;
 
 	memcpy(&word, data, sizeof(word));
-	/* Adding 0x7F sets the high bit of a byte below 0x80, unless it is zero. */
-	return (word | ~(word + UINT64CONST(0x7F7F7F7F7F7F7F7F))) & UINT64CONST(0x8080808080808080);
+	memcpy(out, &word, sizeof(word));
+	/* 0x80 less such a byte has no high bit, 0x80 less zero has. */
+	return word | (HIGH_BITS - word);
 }
 
-/* ASCII without a zero byte, which most text is: the last eight bytes may be looked at twice. */
+/*
+ * Copy text and tell whether it is ASCII without a zero byte, as most is: in one pass, of words
+ * whose last may overlap the one before.
+ */
 static inline bool
-is_plain(const char *data, int len)
+copy_plain(char *out, const char *data, int len)
 {
 	const int step = sizeof(uint64);
 	uint64 bad = 0;
@@ -53,26 +59,26 @@ is_plain(const char *data, int len)
 	if (len < step)
 	{
 		for (int i = 0; i < len; i++)
+		{
+			out[i] = data[i];
 			bad |= (signed char) data[i] <= 0;
+		}
 		return bad == 0;
 	}
 	for (int at = 0; at < len - step; at += step)
-		bad |= unplain_bytes(data + at);
-	return (bad | unplain_bytes(data + len - step)) == 0;
+		bad |= copy_word(out + at, data + at);
+	return ((bad | copy_word(out + len - step, data + len - step)) & HIGH_BITS) == 0;
 }
 
 static void
 verify_cell(const ScyllaConverter *converter, cql_cell cell)
 {
 	const char *data = (const char *) cell.data;
-	int valid;
+	int valid = pg_encoding_verifymbstr(PG_UTF8, data, cell.len);
 
-	if (is_plain(data, cell.len))
-		return;
-	valid = pg_encoding_verifymbstr(PG_UTF8, data, cell.len);
 	if (valid < cell.len)
 		scylla_convert_raise(converter, data[valid] == '\0' ? &fault_zero : &fault_utf8);
-	if (converter->pair->cql == CQL_TYPE_ASCII)
+	if (converter->pair->cql == CQL_TYPE_ASCII && !is_ascii(data, cell.len))
 		scylla_convert_raise(converter, &fault_ascii);
 }
 
@@ -93,29 +99,27 @@ scylla_text_from_cell(ScyllaConverter *converter, cql_cell cell)
 	return result;
 }
 
-static Datum
-make_text(const char *data, int len)
+/* Text that is not plain, of which a copy was made. */
+static pg_noinline Datum
+finish_text(ScyllaConverter *converter, cql_cell cell, text *copy)
 {
-	text *result = palloc(VARHDRSZ + len);
+	ScyllaText server = scylla_text_from_cell(converter, cell);
 
-	SET_VARSIZE(result, VARHDRSZ + len);
-	memcpy(VARDATA(result), data, len);
-	return PointerGetDatum(result);
+	if (server.data == (const char *) cell.data)
+		return PointerGetDatum(copy);
+	return PointerGetDatum(cstring_to_text_with_len(server.data, server.len));
 }
 
 Datum
 scylla_decode_text(ScyllaConverter *converter, cql_cell cell)
 {
-	ScyllaText server = scylla_text_from_cell(converter, cell);
+	text *result = palloc(VARHDRSZ + cell.len);
 
-	return make_text(server.data, server.len);
-}
-
-Datum
-scylla_decode_ascii(ScyllaConverter *converter, cql_cell cell)
-{
-	verify_cell(converter, cell);
-	return make_text((const char *) cell.data, cell.len);
+	SET_VARSIZE(result, VARHDRSZ + cell.len);
+	/* Every encoding of a database has plain ASCII as it is. */
+	if (copy_plain(VARDATA(result), (const char *) cell.data, cell.len))
+		return PointerGetDatum(result);
+	return finish_text(converter, cell, result);
 }
 
 /* Through the input function of a type whose values are written as text. */

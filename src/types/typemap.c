@@ -52,9 +52,9 @@ static const char write_time_reason[] = "CQL cannot compare what writetime() giv
 static const char custom_reason[] = "custom types are read only";
 
 static const ScyllaTypePair pairs[] = {
-	{CQL_TYPE_ASCII, TEXTOID, scylla_decode_ascii, scylla_encode_ascii, EXACT, SUPERSET,
+	{CQL_TYPE_ASCII, TEXTOID, scylla_decode_text, scylla_encode_ascii, EXACT, SUPERSET,
 	 ascii_reason, true},
-	{CQL_TYPE_ASCII, VARCHAROID, scylla_decode_ascii, scylla_encode_ascii, EXACT, SUPERSET,
+	{CQL_TYPE_ASCII, VARCHAROID, scylla_decode_text, scylla_encode_ascii, EXACT, SUPERSET,
 	 ascii_reason, true},
 	{CQL_TYPE_ASCII, JSONOID, scylla_decode_json, scylla_encode_ascii, NEVER, NEVER,
 	 document_reason, false},

@@ -45,6 +45,7 @@ typedef enum ScyllaRound
 	SCYLLA_ROUND_UP       /* never raise: least value not below (for >= and <) */
 } ScyllaRound;
 
+/* Made in CurrentMemoryContext, or the cell itself where its bytes are the value's (a uuid). */
 typedef Datum (*ScyllaDecode)(ScyllaConverter *converter, cql_cell cell);
 /* Appends a [value], that is [int] length and bytes; nothing unless EXACT or ROUNDED. */
 typedef ScyllaFit (*ScyllaEncode)(ScyllaConverter *converter, Datum value, ScyllaRound round,

@@ -4,6 +4,7 @@ server forgets or changes."""
 import hashlib
 import os
 import time
+import uuid
 
 import pytest
 
@@ -109,6 +110,32 @@ def test_big_cells(pg, nodes, make_server, make_table):
     rows = query(pg(), "SELECT k, length(b), md5(b) FROM %s" % table)
     digest = hashlib.md5(value).hexdigest()
     assert rows == [(k, len(value), digest) for k in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("outlive", [
+    "SELECT u, count(*) OVER () FROM {0}",
+    "SELECT a.u, b.u FROM {0} a JOIN {0} b USING (k)",
+    "SELECT DISTINCT u FROM {0}",
+    "SELECT unnest(array_agg(u)) FROM {0}",
+    "SELECT lag(u, 0) OVER (ORDER BY k), lag(u, 7) OVER (ORDER BY k) FROM {0}",
+    "WITH every AS MATERIALIZED (SELECT * FROM {0}) SELECT (SELECT u FROM every e WHERE e.k = every.k) FROM every",
+    "SELECT (SELECT t.u FROM {0} t WHERE t.k = o.k OFFSET 0) FROM {0} o",
+], ids=["window", "join", "distinct", "array", "lag", "cte", "subquery"])
+def test_values_outlive_their_page(outlive, pg, nodes, make_server, make_table):
+    """A uuid points into its page; what is kept longer than the row is a copy."""
+    uuids = [hashlib.md5(b"%d" % k).digest() for k in range(60)]
+    node = nodes()
+    node.add_table("ks.u", {"k": "int", "u": "uuid"}, ["k"],
+                   lambda request, number: [(k, uuids[k]) for k in range(3 * number, 3 * number + 3)]
+                   if number < 20 else None)
+    table = make_table(make_server(node.port), "ks.u",
+                       {"k": ("integer", "int", "clustering 1 asc"), "u": ("uuid", "uuid", "partition 1")})
+    connection = pg()
+    query(connection, "SET scylla_fdw.enable_pushdown = off; SET enable_nestloop = off")
+    rows = query(connection, outlive.format(table))
+    assert sorted(row[0] for row in rows) == sorted(str(uuid.UUID(bytes=data)) for data in uuids)
+    if "JOIN" in outlive:
+        assert all(row[0] == row[1] for row in rows)
 
 
 @pytest.mark.parametrize("leave", ["limit", "close", "rollback", "error"])
