@@ -10,7 +10,7 @@ CREATE SERVER options_all FOREIGN DATA WRAPPER scylla_fdw OPTIONS (
 	host 'node1, node2:9043 ,10.0.0.1,[::1],[fe80::1%eth0]:9142', port '19042', keyspace 'Ks',
 	connect_timeout '500ms', request_timeout '2min', read_consistency 'LOCAL_ONE',
 	write_consistency 'any', serial_consistency 'Serial', fetch_size '100',
-	excess_precision 'truncate', fdw_startup_cost '12.5', fdw_tuple_cost '0');
+	excess_precision 'truncate', fdw_startup_cost '12.5', fdw_tuple_cost '0', compression 'LZ4');
 CREATE SERVER options_s FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host '127.0.0.1', port '1');
 
 -- unknown names: the nearest one, or the list
@@ -57,6 +57,8 @@ ALTER SERVER options_s OPTIONS (connect_timeout '5 parsecs');
 ALTER SERVER options_s OPTIONS (request_timeout '2h');
 ALTER SERVER options_s OPTIONS (connect_timeout '250', request_timeout '1.5s');
 -- words
+ALTER SERVER options_s OPTIONS (compression 'snappy');
+ALTER SERVER options_s OPTIONS (compression 'none');
 ALTER SERVER options_s OPTIONS (read_consistency 'any');
 ALTER SERVER options_s OPTIONS (write_consistency 'serial');
 ALTER SERVER options_s OPTIONS (serial_consistency 'quorum');

@@ -131,6 +131,13 @@ parse_excess_precision(const OptionRow *row, const char *text, void *field)
 	return true;
 }
 
+static bool
+parse_compression(const OptionRow *row, const char *text, void *field)
+{
+	*(int *) field = pg_strcasecmp(text, "lz4") == 0 ? CQL_COMPRESSION_LZ4 : CQL_COMPRESSION_NONE;
+	return *(int *) field == CQL_COMPRESSION_LZ4 || pg_strcasecmp(text, "none") == 0;
+}
+
 /* case: keep, lower */
 static bool
 parse_case(const OptionRow *row, const char *text, void *field)
@@ -349,6 +356,8 @@ static const OptionRow rows[] = {
 	{"port", PLACE_SERVER, FIELD(port), parse_integer, .min = 1, .max = 65535},
 	{"connect_timeout", PLACE_SERVER, FIELD(connect_timeout_ms), parse_duration, TIMEOUT},
 	{"request_timeout", PLACE_SERVER, FIELD(request_timeout_ms), parse_duration, TIMEOUT},
+
+	{"compression", PLACE_SERVER, FIELD(compression), parse_compression, .allowed = "none or lz4"},
 
 	{"keyspace", PLACE_SERVER | PLACE_TABLE, FIELD(keyspace), NAME},
 	{"table", PLACE_TABLE, FIELD(table), NAME},

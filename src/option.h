@@ -40,6 +40,7 @@ typedef struct ScyllaOptions
 	int port;    /* of those that were typed without one */
 	int connect_timeout_ms;
 	int request_timeout_ms;
+	int compression; /* cql_compression */
 
 	/* identity: from the user mapping */
 	Oid umid; /* InvalidOid: the user has none */

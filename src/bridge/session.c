@@ -239,6 +239,7 @@ open_cql_session(SessionEntry *entry, const ScyllaOptions *options, const Contac
 		.must_ask_password = !entry->is_superuser && options->is_password_required,
 		.application_name =
 			application_name != NULL && application_name[0] != '\0' ? application_name : NULL,
+		.compression = options->compression,
 		.connect_timeout_ms = options->connect_timeout_ms,
 		.request_timeout_ms = options->request_timeout_ms,
 	};

@@ -140,6 +140,13 @@ typedef struct cql_contact
 	socklen_t address_len;
 } cql_contact;
 
+/* Of bodies on the wire, where the node offers it too. */
+typedef enum cql_compression
+{
+	CQL_COMPRESSION_NONE,
+	CQL_COMPRESSION_LZ4
+} cql_compression;
+
 /* Copied by cql_session_new(). */
 typedef struct cql_session_options
 {
@@ -149,6 +156,7 @@ typedef struct cql_session_options
 	const char *password;
 	bool must_ask_password;       /* refuse a node that lets us in without it (NOT_ASKED) */
 	const char *application_name; /* told to the server; NULL: none */
+	cql_compression compression;
 	uint32_t connect_timeout_ms;  /* of one connection: TCP and handshake */
 	uint32_t request_timeout_ms;  /* of a request that names none */
 } cql_session_options;

@@ -65,6 +65,7 @@ cql_session_new(cql_loop *loop, const cql_session_options *options, cql_error *e
 	memcpy(session->contacts, options->contacts, contacts_len);
 	session->contact_count = options->contact_count;
 	session->must_ask_password = options->must_ask_password;
+	session->compression = options->compression;
 	session->connect_timeout_ms = options->connect_timeout_ms;
 	session->request_timeout_ms = options->request_timeout_ms;
 	session->loop = loop;
@@ -170,6 +171,7 @@ open_link(cql_session *session, uint64_t now_ms)
 		.password = session->password,
 		.must_ask_password = session->must_ask_password,
 		.application_name = session->application_name,
+		.compression = session->compression,
 		.handshake_deadline_ms = now_ms + session->connect_timeout_ms,
 	};
 	char node[CQL_NODE_NAME_LEN];
@@ -401,6 +403,7 @@ cql_session_connection(const cql_session *session, int index, cql_connection_inf
 	snprintf(out->node, sizeof out->node, "%s", link->conn.node);
 	out->shard = link->conn.supported.shard_count > 0 ? (int32_t) link->conn.supported.shard : -1;
 	out->is_ready = link->is_ready;
+	out->has_compression = link->conn.has_compression;
 	out->in_flight = cql_streams_in_flight(&link->conn.streams);
 	out->orphans = link->conn.streams.orphan_count;
 	out->requests = link->conn.requests;

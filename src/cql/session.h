@@ -142,6 +142,7 @@ struct cql_session
 	char *user;
 	char *password;
 	char *application_name;
+	cql_compression compression;
 	uint32_t connect_timeout_ms;
 	uint32_t request_timeout_ms;
 

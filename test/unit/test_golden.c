@@ -6,6 +6,8 @@
  */
 #include "golden.h"
 
+#include "cql/mem.h"
+#include "cql/wire/compress.h"
 #include "cql/wire/response.h"
 
 /* Columns that PREPARE announced, for the result that came without. */
@@ -306,6 +308,7 @@ check_response(const golden *frame)
 {
 	cql_frame_fault fault = cql_frame_read_header(frame->frame, &header);
 	cql_reader body = body_of(frame);
+	uint8_t *unpacked = NULL;
 	size_t left;
 	char *text;
 	size_t text_len;
@@ -313,17 +316,26 @@ check_response(const golden *frame)
 	out = open_memstream(&text, &text_len);
 	fprintf(out, "response %02x %02x %d %02x %u\n", header.version, header.flags, header.stream,
 			header.opcode, header.body_len);
+	if (header.flags & CQL_FLAG_COMPRESSED)
+	{
+		assert_int_equal(cql_unpack(body.pos, cql_reader_left(&body), &unpacked, &header.body_len),
+						 CQL_UNPACK_OK);
+		fprintf(out, "unpacked %u\n", header.body_len);
+		body = cql_reader_over(unpacked, header.body_len);
+	}
+	else
+		assert_int_equal(header.body_len, frame->len - CQL_FRAME_HEADER_LEN);
 	if (fault == CQL_FRAME_OK)
 		describe_body(&body);
 	else
 		assert_int_equal(fault, CQL_FRAME_BAD_VERSION);
 	fclose(out);
 	assert_false(body.failed);
-	assert_int_equal(header.body_len, frame->len - CQL_FRAME_HEADER_LEN);
 	if (strcmp(text, frame->facts) != 0)
 		fail_msg("%s reads:\n%s\nbut the index says:\n%s", frame->name, text, frame->facts);
 	free(text);
 	left = cql_reader_left(&body);
+	cql_release(unpacked);
 	return header.body_len - left;
 }
 
@@ -347,7 +359,8 @@ responses_cut_or_forged_are_never_read_beyond(void **state)
 {
 	(void) state;
 	for (size_t i = 0; i < golden_count; i++)
-		if (strncmp(golden_frames[i].facts, "response 84 ", 12) == 0)
+		if (strncmp(golden_frames[i].facts, "response 84 ", 12) == 0 &&
+			!(golden_frames[i].frame[1] & CQL_FLAG_COMPRESSED))
 		{
 			size_t wanted = check_response(&golden_frames[i]);
 

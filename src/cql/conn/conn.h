@@ -53,6 +53,7 @@ struct cql_exchange
 	/* while QUEUED or SENT: what the peer gets of it */
 	uint8_t *wire;
 	size_t wire_len;
+	uint8_t *packed;               /* the frame compressed, where that pays; wire is in it then */
 	size_t hidden_len;             /* bytes of frame that this peer does not get, before wire */
 	cql_frame_header header;       /* the answer */
 	uint8_t *body;                 /* of header.body_len bytes; owned by the exchange */
@@ -95,6 +96,7 @@ typedef struct cql_conn_options
 	const char *password;
 	bool must_ask_password;
 	const char *application_name; /* NULL: none */
+	cql_compression compression;
 	uint64_t handshake_deadline_ms;
 } cql_conn_options;
 
@@ -106,6 +108,7 @@ typedef struct cql_conn
 	cql_error error; /* once CLOSED */
 	/* What the peer offers; every extension in it was asked for, and is in force once READY. */
 	cql_supported supported;
+	bool has_compression; /* agreed upon: either side may send compressed bodies */
 	/* To be set by who sends REGISTER: events are kept for cql_conn_take_event(). */
 	bool takes_events;
 	bool has_password_been_asked;

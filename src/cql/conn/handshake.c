@@ -60,7 +60,7 @@ list_extensions(const cql_supported *supported, cql_string_pair *pairs, char *lw
 static void
 start_up(cql_conn *conn, cql_reader *body)
 {
-	cql_string_pair pairs[8];
+	cql_string_pair pairs[9];
 	char lwt_mark[64];
 	int count = 0;
 	cql_writer writer;
@@ -71,6 +71,11 @@ start_up(cql_conn *conn, cql_reader *body)
 	pairs[count++] = (cql_string_pair) {"DRIVER_VERSION", DRIVER_VERSION};
 	if (conn->options.application_name != NULL)
 		pairs[count++] = (cql_string_pair) {"APPLICATION_NAME", conn->options.application_name};
+	if (conn->options.compression == CQL_COMPRESSION_LZ4 && conn->supported.has_lz4)
+	{
+		conn->has_compression = true;
+		pairs[count++] = (cql_string_pair) {"COMPRESSION", "lz4"};
+	}
 	count += list_extensions(&conn->supported, pairs + count, lwt_mark, sizeof lwt_mark);
 
 	cql_writer_init(&writer);

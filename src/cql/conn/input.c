@@ -7,6 +7,7 @@
 
 #include "cql/conn/exchange.h"
 #include "cql/mem.h"
+#include "cql/wire/compress.h"
 
 /* Bodies that have at least this much to come are read in place rather than through `side`. */
 #define DIRECT_LEN ((size_t) 4 * 1024)
@@ -52,6 +53,36 @@ keep_event(cql_conn *conn)
 	conn->events_last = node;
 }
 
+/* There is no room for a body: a request can do without its answer, the connection goes on. */
+static void
+run_out_of_memory(cql_conn *conn, cql_exchange *exchange)
+{
+	if (exchange == NULL || exchange == &conn->handshake)
+	{
+		cql_conn_close(conn, CQL_ERROR_NO_MEMORY, "out of memory");
+		return;
+	}
+	cql_conn_detach(conn, exchange);
+	cql_conn_append_done(conn, exchange, CQL_EXCHANGE_NO_MEMORY);
+}
+
+/* The body that was read becomes what it is the compressed form of. False: there is none. */
+static bool
+unpack_body(cql_conn *conn, cql_exchange *exchange)
+{
+	uint8_t *packed = conn->body;
+	cql_unpack_fault fault =
+		cql_unpack(packed, conn->header.body_len, &conn->body, &conn->header.body_len);
+
+	conn->header.flags &= (uint8_t) ~CQL_FLAG_COMPRESSED;
+	cql_release(packed);
+	if (fault == CQL_UNPACK_MALFORMED)
+		cql_conn_close(conn, CQL_ERROR_PROTOCOL, "a malformed compressed response");
+	else if (fault == CQL_UNPACK_NO_MEMORY)
+		run_out_of_memory(conn, exchange);
+	return fault == CQL_UNPACK_OK;
+}
+
 static void
 finish_frame(cql_conn *conn)
 {
@@ -60,6 +91,11 @@ finish_frame(cql_conn *conn)
 
 	conn->has_header = false;
 	conn->body_have = 0;
+	if (conn->body != NULL && (conn->header.flags & CQL_FLAG_COMPRESSED) &&
+		!unpack_body(conn, exchange))
+		exchange = NULL;
+	if (conn->state == CQL_CONN_CLOSED)
+		return;
 	if (stream < 0 && conn->body != NULL)
 		keep_event(conn);
 	else if (exchange != NULL)
@@ -105,19 +141,6 @@ is_wanted_event(const cql_conn *conn)
 	return conn->takes_events && conn->header.stream < 0 && conn->header.opcode == CQL_OPCODE_EVENT;
 }
 
-/* There is no room for a body: a request can do without its answer, the connection goes on. */
-static void
-run_out_of_memory(cql_conn *conn, cql_exchange *exchange)
-{
-	if (exchange == NULL || exchange == &conn->handshake)
-	{
-		cql_conn_close(conn, CQL_ERROR_NO_MEMORY, "out of memory");
-		return;
-	}
-	cql_conn_detach(conn, exchange);
-	cql_conn_append_done(conn, exchange, CQL_EXCHANGE_NO_MEMORY);
-}
-
 /* A header is there: find out who waits for its body, and make room for it. */
 static void
 begin_frame(cql_conn *conn)
@@ -133,9 +156,13 @@ begin_frame(cql_conn *conn)
 	else if (exchange != NULL && exchange->state == CQL_EXCHANGE_QUEUED && !exchange->is_begun)
 		cql_conn_close(conn, CQL_ERROR_PROTOCOL, "an answer on stream %d came before its request",
 					   exchange->stream);
-	else if (conn->header.flags & CQL_FLAG_COMPRESSED)
+	else if ((conn->header.flags & CQL_FLAG_COMPRESSED) && !conn->has_compression)
 		cql_conn_close(conn, CQL_ERROR_PROTOCOL,
 					   "a compressed response, though no compression was agreed upon");
+	else if ((conn->header.flags & CQL_FLAG_COMPRESSED) &&
+			 conn->header.body_len < CQL_PACKED_HEAD_LEN)
+		cql_conn_close(conn, CQL_ERROR_PROTOCOL, "a compressed response of %u bytes",
+					   conn->header.body_len);
 	else if (conn->header.body_len > 0 && (exchange != NULL || is_wanted_event(conn)))
 	{
 		conn->body = cql_alloc(conn->header.body_len);

@@ -6,6 +6,7 @@
 
 #include "cql/conn/exchange.h"
 #include "cql/mem.h"
+#include "cql/wire/compress.h"
 #include "cql/wire/request.h"
 
 /* ---- forms of a frame ---- */
@@ -17,6 +18,10 @@ fit_to_peer(const cql_conn *conn, cql_exchange *exchange)
 		exchange->hidden_len = cql_execute_hide_metadata_id(exchange->frame);
 	exchange->wire = exchange->frame + exchange->hidden_len;
 	exchange->wire_len = exchange->frame_len - exchange->hidden_len;
+	if (conn->has_compression)
+		exchange->packed = cql_pack_frame(exchange->wire, exchange->wire_len, &exchange->wire_len);
+	if (exchange->packed != NULL)
+		exchange->wire = exchange->packed;
 }
 
 void
@@ -24,6 +29,8 @@ cql_exchange_leave(cql_exchange *exchange)
 {
 	if (exchange->hidden_len > 0)
 		cql_execute_show_metadata_id(exchange->frame, exchange->hidden_len);
+	cql_release(exchange->packed);
+	exchange->packed = NULL;
 	exchange->hidden_len = 0;
 	exchange->wire = NULL;
 	exchange->wire_len = 0;
