@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "nodes/value.h"
 #include "plan/deparse.h"
 #include "plan/scan_plan.h"
 
@@ -179,10 +180,10 @@ append_columns(StringInfo out, const ScyllaScanPlan *plan)
 	{
 		if (i > 0)
 			appendStringInfoString(out, ", ");
-		if (plan->columns[i].function == SCYLLA_FUNCTION_NONE)
-			scylla_deparse_name(out, plan->columns[i].name);
-		else
+		if (plan->columns[i].is_expression)
 			appendStringInfoString(out, plan->columns[i].name);
+		else
+			scylla_deparse_name(out, plan->columns[i].name);
 	}
 }
 
@@ -251,9 +252,22 @@ append_conditions(StringInfo out, const ScyllaScanArm *arm, uint64 skipped)
 }
 
 static void
+append_groups(StringInfo out, const ScyllaScanPlan *plan)
+{
+	ListCell *cell;
+
+	foreach (cell, plan->group_names)
+	{
+		appendStringInfoString(out, foreach_current_index(cell) == 0 ? " GROUP BY " : ", ");
+		scylla_deparse_name(out, strVal(lfirst(cell)));
+	}
+}
+
+/* All columns from the first on, for neither server lets every bound one be left out. */
+static void
 append_order(StringInfo out, const ScyllaScanPlan *plan)
 {
-	for (int i = 0; i < plan->order_count; i++)
+	for (int i = 0; plan->is_reversed && i < plan->order_count; i++)
 	{
 		appendStringInfoString(out, i == 0 ? " ORDER BY " : ", ");
 		scylla_deparse_name(out, plan->orders[i].name);
@@ -272,6 +286,7 @@ scylla_scan_plan_cql(const ScyllaScanPlan *plan, const ScyllaScanArm *arm, uint6
 	appendStringInfoString(&out, " FROM ");
 	scylla_deparse_table(&out, plan->keyspace, plan->table);
 	append_conditions(&out, arm, skipped);
+	append_groups(&out, plan);
 	append_order(&out, plan);
 	if (plan->partition_limit > 0)
 		appendStringInfo(&out, " PER PARTITION LIMIT %d", plan->partition_limit);

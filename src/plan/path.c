@@ -1,9 +1,9 @@
 /*
  * The planner's callbacks: the size of a foreign table, its paths, and the plan of the chosen one.
  *
- * A path is known by the outer relations that it takes parameters from; which clauses apply then,
- * and so which access, follows from that alone. So nothing is kept in a path, and making its
- * plan judges the same clauses again.
+ * A path is known by the outer relations that it takes parameters from, from which it follows
+ * which clauses apply, and so which access; and by the shape of its result. Making its plan judges
+ * the same clauses again.
  */
 #include "postgres.h"
 
@@ -19,16 +19,9 @@
 #include "optimizer/restrictinfo.h"
 #include "plan/cost.h"
 #include "plan/path.h"
+#include "plan/rel_plan.h"
 #include "plan/scan.h"
 #include "plan/unique_key.h"
-
-/* What the callbacks share about one relation: RelOptInfo.fdw_private. */
-typedef struct RelPlan
-{
-	ScyllaTable *table;
-	ScyllaSizes sizes;
-	List *quals; /* ScyllaQual of each of baserestrictinfo */
-} RelPlan;
 
 /* Sets of outer relations that are tried at most; beyond that, combinations are left out. */
 #define MAX_OUTER_SETS 32
@@ -63,7 +56,7 @@ judge_clauses(PlannerInfo *root, RelOptInfo *rel, const ScyllaTable *table, List
 static void
 estimate_scan(PlannerInfo *root, RelOptInfo *rel, List *quals, ScanEstimate *estimate)
 {
-	RelPlan *plan = rel->fdw_private;
+	ScyllaRelPlan *plan = rel->fdw_private;
 	ScyllaScanLoad load = {.options = plan->table->options, .target = rel->reltarget->cost};
 	ScyllaQualChoice choice;
 	List *unsent = NIL; /* they thin out what is fetched */
@@ -103,7 +96,7 @@ estimate_scan(PlannerInfo *root, RelOptInfo *rel, List *quals, ScanEstimate *est
 void
 scyllaGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid)
 {
-	RelPlan *plan = palloc0(sizeof(RelPlan));
+	ScyllaRelPlan *plan = palloc0(sizeof(ScyllaRelPlan));
 	ScanEstimate estimate;
 
 	plan->table = scylla_table_open(foreigntableid, scylla_rel_userid(root, baserel));
@@ -126,7 +119,7 @@ static void
 add_scan_path(PlannerInfo *root, RelOptInfo *rel, Relids required_outer,
 			  const ScanEstimate *unparameterised)
 {
-	RelPlan *plan = rel->fdw_private;
+	ScyllaRelPlan *plan = rel->fdw_private;
 	ParamPathInfo *param = get_baserel_parampathinfo(root, rel, required_outer);
 	List *quals = plan->quals;
 	ScanEstimate estimate;
@@ -179,7 +172,7 @@ add_outer_set(List *sets, Relids relids)
 static List *
 add_outer_sets_of(PlannerInfo *root, RelOptInfo *rel, List *clauses, List *sets)
 {
-	RelPlan *plan = rel->fdw_private;
+	ScyllaRelPlan *plan = rel->fdw_private;
 	ListCell *cell;
 
 	foreach (cell, clauses)
@@ -216,7 +209,7 @@ is_member_of_column(PlannerInfo *root, RelOptInfo *rel, EquivalenceClass *ec, Eq
 static List *
 add_outer_sets_of_column(PlannerInfo *root, RelOptInfo *rel, const ScyllaColumn *column, List *sets)
 {
-	RelPlan *plan = rel->fdw_private;
+	ScyllaRelPlan *plan = rel->fdw_private;
 	MemberMatch match = {plan->table, column};
 	List *clauses;
 
@@ -230,7 +223,7 @@ add_outer_sets_of_column(PlannerInfo *root, RelOptInfo *rel, const ScyllaColumn 
 static List *
 find_outer_sets(PlannerInfo *root, RelOptInfo *rel)
 {
-	RelPlan *plan = rel->fdw_private;
+	ScyllaRelPlan *plan = rel->fdw_private;
 	List *sets = add_outer_sets_of(root, rel, rel->joininfo, NIL);
 
 	if (!rel->has_eclass_joins)
@@ -245,7 +238,7 @@ find_outer_sets(PlannerInfo *root, RelOptInfo *rel)
 void
 scyllaGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid)
 {
-	RelPlan *plan = baserel->fdw_private;
+	ScyllaRelPlan *plan = baserel->fdw_private;
 	ScanEstimate estimate;
 	ListCell *cell;
 
@@ -281,7 +274,7 @@ ForeignScan *
 scyllaGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 					 ForeignPath *best_path, List *tlist, List *scan_clauses, Plan *outer_plan)
 {
-	RelPlan *plan = baserel->fdw_private;
+	ScyllaRelPlan *plan = baserel->fdw_private;
 	List *quals = judge_clauses(root, baserel, plan->table, scan_clauses);
 	Bitmapset *attributes = NULL;
 	ScyllaScanParts parts;

@@ -146,6 +146,7 @@ fetch_column(const ScyllaTable *table, const ScyllaColumn *column, AttrNumber at
 
 	fetch->attnum = attnum;
 	fetch->name = scylla_deparse_function(table, column);
+	fetch->is_expression = column->function != SCYLLA_FUNCTION_NONE;
 	fetch->function = column->function;
 	fetch->type_text = pstrdup(column->cql_type_text);
 	fetch->is_key = column->role == SCYLLA_KEY_PARTITION || column->role == SCYLLA_KEY_CLUSTERING;

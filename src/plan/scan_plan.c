@@ -3,7 +3,8 @@
  * copy, cache and send to workers, and unpacks it. Nobody else knows the layout:
  *
  *   ((keyspace table path_name serverid read_consistency fetch_size is_excess_truncated)
- *    (is_distinct partition_limit limit_bind is_limit_sent (order ...))
+ *    (is_distinct partition_limit limit_bind is_limit_sent is_reversed (order ...))
+ *    (is_aggregated ring_pieces (aggregate ...) (group name ...))
  *    (column ...) (arm ...) (local reason ...))
  */
 #include "postgres.h"
@@ -14,9 +15,11 @@
 static List *
 encode_column(const ScyllaFetchColumn *column)
 {
-	return list_make5(makeInteger(column->attnum), makeString(column->name),
-					  makeInteger(column->function), makeString(column->type_text),
-					  makeInteger(column->is_key));
+	List *packed = list_make4(makeInteger(column->attnum), makeString(column->name),
+							  makeInteger(column->is_expression), makeInteger(column->function));
+
+	packed = lappend(packed, makeString(column->type_text));
+	return lappend(packed, makeInteger(column->is_key));
 }
 
 static void
@@ -24,9 +27,10 @@ decode_column(List *packed, ScyllaFetchColumn *column)
 {
 	column->attnum = (AttrNumber) intVal(linitial(packed));
 	column->name = strVal(lsecond(packed));
-	column->function = (ScyllaFunction) intVal(lthird(packed));
-	column->type_text = strVal(lfourth(packed));
-	column->is_key = intVal(list_nth(packed, 4)) != 0;
+	column->is_expression = intVal(lthird(packed)) != 0;
+	column->function = (ScyllaFunction) intVal(lfourth(packed));
+	column->type_text = strVal(list_nth(packed, 4));
+	column->is_key = intVal(list_nth(packed, 5)) != 0;
 }
 
 static List *
@@ -150,23 +154,75 @@ encode_result(const ScyllaScanPlan *plan)
 
 	for (int i = 0; i < plan->order_count; i++)
 		orders = lappend(orders, encode_order(&plan->orders[i]));
-	return list_make5(makeInteger(plan->is_distinct), makeInteger(plan->partition_limit),
-					  makeInteger(plan->limit_bind), makeInteger(plan->is_limit_sent), orders);
+	return lappend(list_make5(makeInteger(plan->is_distinct), makeInteger(plan->partition_limit),
+							  makeInteger(plan->limit_bind), makeInteger(plan->is_limit_sent),
+							  makeInteger(plan->is_reversed)),
+				   orders);
 }
 
 static void
 decode_result(List *packed, ScyllaScanPlan *plan)
 {
-	List *orders = list_nth(packed, 4);
+	List *orders = list_nth(packed, 5);
 	ListCell *cell;
 
 	plan->is_distinct = intVal(linitial(packed)) != 0;
 	plan->partition_limit = intVal(lsecond(packed));
 	plan->limit_bind = intVal(lthird(packed));
 	plan->is_limit_sent = intVal(lfourth(packed)) != 0;
+	plan->is_reversed = intVal(list_nth(packed, 4)) != 0;
 	plan->orders = palloc0(list_length(orders) * sizeof(ScyllaScanOrder));
 	foreach (cell, orders)
 		decode_order(lfirst(cell), &plan->orders[plan->order_count++]);
+}
+
+static List *
+encode_aggregate(const ScyllaScanAggregate *aggregate)
+{
+	List *packed =
+		list_make4(makeInteger(aggregate->attnum), makeInteger(aggregate->kind),
+				   makeInteger((int) aggregate->type), makeInteger((int) aggregate->collation));
+
+	packed = lappend(packed, makeInteger(aggregate->column));
+	packed = lappend(packed, makeString(aggregate->type_text));
+	return lappend(packed, makeInteger(aggregate->count_column));
+}
+
+static void
+decode_aggregate(List *packed, ScyllaScanAggregate *aggregate)
+{
+	aggregate->attnum = (AttrNumber) intVal(linitial(packed));
+	aggregate->kind = (ScyllaAggregateKind) intVal(lsecond(packed));
+	aggregate->type = (Oid) intVal(lthird(packed));
+	aggregate->collation = (Oid) intVal(lfourth(packed));
+	aggregate->column = intVal(list_nth(packed, 4));
+	aggregate->type_text = strVal(list_nth(packed, 5));
+	aggregate->count_column = intVal(list_nth(packed, 6));
+}
+
+static List *
+encode_aggregation(const ScyllaScanPlan *plan)
+{
+	List *aggregates = NIL;
+
+	for (int i = 0; i < plan->aggregate_count; i++)
+		aggregates = lappend(aggregates, encode_aggregate(&plan->aggregates[i]));
+	return list_make4(makeInteger(plan->is_aggregated), makeInteger(plan->ring_pieces), aggregates,
+					  plan->group_names);
+}
+
+static void
+decode_aggregation(List *packed, ScyllaScanPlan *plan)
+{
+	List *aggregates = lthird(packed);
+	ListCell *cell;
+
+	plan->is_aggregated = intVal(linitial(packed)) != 0;
+	plan->ring_pieces = intVal(lsecond(packed));
+	plan->group_names = lfourth(packed);
+	plan->aggregates = palloc0(list_length(aggregates) * sizeof(ScyllaScanAggregate));
+	foreach (cell, aggregates)
+		decode_aggregate(lfirst(cell), &plan->aggregates[plan->aggregate_count++]);
 }
 
 List *
@@ -179,19 +235,22 @@ scylla_scan_plan_encode(const ScyllaScanPlan *plan)
 		columns = lappend(columns, encode_column(&plan->columns[i]));
 	for (int i = 0; i < plan->arm_count; i++)
 		arms = lappend(arms, encode_arm(&plan->arms[i]));
-	return list_make5(encode_table(plan), encode_result(plan), columns, arms, plan->local_reasons);
+	return lappend(list_make5(encode_table(plan), encode_result(plan), encode_aggregation(plan),
+							  columns, arms),
+				   plan->local_reasons);
 }
 
 ScyllaScanPlan *
 scylla_scan_plan_decode(List *packed)
 {
 	ScyllaScanPlan *plan = palloc0(sizeof(ScyllaScanPlan));
-	List *columns = lthird(packed);
-	List *arms = lfourth(packed);
+	List *columns = lfourth(packed);
+	List *arms = list_nth(packed, 4);
 	ListCell *cell;
 
 	decode_table(linitial(packed), plan);
 	decode_result(lsecond(packed), plan);
+	decode_aggregation(lthird(packed), plan);
 
 	plan->columns = palloc0(list_length(columns) * sizeof(ScyllaFetchColumn));
 	foreach (cell, columns)
@@ -201,6 +260,6 @@ scylla_scan_plan_decode(List *packed)
 	foreach (cell, arms)
 		decode_arm(lfirst(cell), &plan->arms[plan->arm_count++]);
 
-	plan->local_reasons = list_nth(packed, 4);
+	plan->local_reasons = list_nth(packed, 5);
 	return plan;
 }

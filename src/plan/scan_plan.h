@@ -17,7 +17,8 @@
 typedef struct ScyllaFetchColumn
 {
 	AttrNumber attnum; /* where it goes; 0: fetched only so that the number of rows is right */
-	char *name;        /* remote; of a computed column what CQL selects, as ttl("V") */
+	char *name;        /* remote; of an expression its CQL text, as ttl("V") or count(*) */
+	bool is_expression;
 	ScyllaFunction function;
 	char *type_text; /* CQL type that the plan believes in; drift is an error */
 	bool is_key;     /* part of the primary key: errors tell rows apart by it */
@@ -29,7 +30,7 @@ typedef struct ScyllaScanMarker
 	AttrNumber attnum; /* 0: the token */
 	char *name;        /* remote column */
 	char *type_text;
-	int bind;
+	int bind; /* -1: the executor's own value, a bound of a piece of the ring */
 } ScyllaScanMarker;
 
 /*
@@ -68,17 +69,41 @@ typedef struct ScyllaScanArm
 	int clause;                      /* -1 where there is one arm */
 } ScyllaScanArm;
 
-/* A clustering column by which each partition's rows come sorted, and how rows of several
- * partitions are merged. */
+/* A clustering column by which the rows of each statement come sorted, and how those of several
+ * statements are merged. */
 typedef struct ScyllaScanOrder
 {
 	char *name;
 	bool is_descending;
-	AttrNumber attnum;
+	AttrNumber attnum; /* fetched; 0: bound by =, so that it does not tell rows apart */
 	Oid sort_operator; /* < or > of the column's type */
 	Oid collation;
 	bool is_nulls_first;
 } ScyllaScanOrder;
+
+typedef enum ScyllaAggregateKind
+{
+	SCYLLA_AGGREGATE_COUNT,
+	SCYLLA_AGGREGATE_MIN,
+	SCYLLA_AGGREGATE_MAX,
+	SCYLLA_AGGREGATE_SUM,
+	SCYLLA_AGGREGATE_AVG
+} ScyllaAggregateKind;
+
+/*
+ * An aggregate over all fetched rows, or over each group. Without groups every statement gives
+ * one row of parts, which the executor combines to the only row of the result.
+ */
+typedef struct ScyllaScanAggregate
+{
+	AttrNumber attnum; /* of the result */
+	ScyllaAggregateKind kind;
+	Oid type;         /* of the result; of an average, of the sum */
+	Oid collation;    /* by which min and max compare */
+	int column;       /* which of the columns has the count, least or greatest value, or sum */
+	char *type_text;  /* CQL type that the column is read as: of the same bytes as its own */
+	int count_column; /* which has the number of values, for sum and avg; else -1 */
+} ScyllaScanAggregate;
 
 typedef struct ScyllaScanPlan
 {
@@ -94,15 +119,22 @@ typedef struct ScyllaScanPlan
 	int column_count;
 	ScyllaFetchColumn *columns;
 	bool is_distinct; /* SELECT DISTINCT: partition key and static columns alone */
+	bool is_aggregated;
+	int aggregate_count;
+	ScyllaScanAggregate *aggregates; /* their columns have attnum 0 */
+	List *group_names; /* String nodes: columns of GROUP BY, a prefix of the primary key */
+	int ring_pieces;   /* the arm is asked for each of so many pieces of the ring, by the conditions
+						* on the token that it then has; 0: not divided */
 	int arm_count;
 	ScyllaScanArm *arms; /* none: no row can match, and nothing is asked */
 	/* how it comes */
-	int order_count; /* 0: in any order */
-	ScyllaScanOrder *orders;
-	int partition_limit; /* PER PARTITION LIMIT; 0: none */
-	int limit_bind;      /* so many rows are wanted (bigint of fdw_exprs, NULL: all); -1: all */
-	bool is_limit_sent;  /* to the server; else it only makes the first page small */
-	List *local_reasons; /* String nodes, one per clause of plan.qual */
+	int order_count;         /* 0: in any order */
+	ScyllaScanOrder *orders; /* from the first clustering column on */
+	bool is_reversed;        /* against the table's own order: the statement has to say so */
+	int partition_limit;     /* PER PARTITION LIMIT; 0: none */
+	int limit_bind;          /* so many rows are wanted (bigint of fdw_exprs, NULL: all); -1: all */
+	bool is_limit_sent;      /* to the server; else it only makes the first page small */
+	List *local_reasons;     /* String nodes, one per clause of plan.qual */
 } ScyllaScanPlan;
 
 extern List *scylla_scan_plan_encode(const ScyllaScanPlan *plan);

@@ -1,0 +1,45 @@
+/*
+ * What the planner's callbacks keep between each other: about a relation, and about a path.
+ * Private to plan/.
+ */
+#ifndef SCYLLA_REL_PLAN_H
+#define SCYLLA_REL_PLAN_H
+
+#include "postgres.h"
+
+#include "nodes/pathnodes.h"
+#include "plan/cost.h"
+#include "plan/scan_plan.h"
+
+/* Of a foreign table: RelOptInfo.fdw_private. */
+typedef struct ScyllaRelPlan
+{
+	ScyllaTable *table;
+	ScyllaSizes sizes;
+	List *quals; /* ScyllaQual of each of baserestrictinfo */
+} ScyllaRelPlan;
+
+/*
+ * What a path gives beside the rows of its relation: the only element of ForeignPath.fdw_private,
+ * or there is none and the rows come in any order, all of them. Which clauses are sent is no part
+ * of it: that follows from the relations that the path takes parameters from.
+ */
+typedef struct ScyllaPathShape
+{
+	int order_count;
+	ScyllaScanOrder *orders;
+	bool is_reversed;
+	Expr *limit; /* bigint, NULL: all rows; or NULL */
+	bool is_limit_exact;
+	bool is_distinct;
+	int partition_limit;
+} ScyllaPathShape;
+
+/* The shape of a path, or NULL. */
+static inline const ScyllaPathShape *
+scylla_path_shape(const ForeignPath *path)
+{
+	return path->fdw_private != NIL ? linitial(path->fdw_private) : NULL;
+}
+
+#endif /* SCYLLA_REL_PLAN_H */
