@@ -51,6 +51,7 @@ read_local_columns(ScyllaTable *table)
 		column->type = attribute->atttypid;
 		column->typmod = attribute->atttypmod;
 		column->collation = attribute->attcollation;
+		column->is_not_null = attribute->attnotnull;
 	}
 	table_close(relation, NoLock);
 }

@@ -31,6 +31,7 @@ typedef struct ScyllaColumn
 	Oid type;
 	int32 typmod;
 	Oid collation;
+	bool is_not_null; /* declared so: a promise of the user's, as for any foreign table */
 } ScyllaColumn;
 
 /* In the caller's memory context. */

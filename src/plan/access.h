@@ -23,11 +23,12 @@ typedef enum ScyllaAccess
 /* What a condition has on its left side, and so how CQL writes it. */
 typedef enum ScyllaConditionForm
 {
-	SCYLLA_FORM_COLUMN,      /* c = ? */
-	SCYLLA_FORM_ROW,         /* (c1, c2) > (?, ?): clustering columns from the first on */
-	SCYLLA_FORM_TOKEN,       /* token(k1, k2) > ? */
-	SCYLLA_FORM_CONTAINS,    /* c CONTAINS ? */
-	SCYLLA_FORM_CONTAINS_KEY /* c CONTAINS KEY ? */
+	SCYLLA_FORM_COLUMN,       /* c = ? */
+	SCYLLA_FORM_ROW,          /* (c1, c2) > (?, ?): clustering columns from the first on */
+	SCYLLA_FORM_TOKEN,        /* token(k1, k2) > ? */
+	SCYLLA_FORM_CONTAINS,     /* c CONTAINS ? */
+	SCYLLA_FORM_CONTAINS_KEY, /* c CONTAINS KEY ? */
+	SCYLLA_FORM_RING_PIECE    /* token(k1, k2) > ? AND token(k1, k2) <= ? */
 } ScyllaConditionForm;
 
 /* Where a condition's column stands in the key. */

@@ -4,7 +4,7 @@
  *
  *   ((keyspace table path_name serverid read_consistency fetch_size is_excess_truncated)
  *    (is_distinct partition_limit limit_bind is_limit_sent is_reversed (order ...))
- *    (is_aggregated ring_pieces (aggregate ...) (group name ...))
+ *    (is_aggregated (aggregate ...) (group name ...))
  *    (column ...) (arm ...) (local reason ...))
  */
 #include "postgres.h"
@@ -79,17 +79,17 @@ encode_arm(const ScyllaScanArm *arm)
 
 	for (int i = 0; i < arm->condition_count; i++)
 		conditions = lappend(conditions, encode_condition(&arm->conditions[i]));
-	return list_make2(list_make5(makeInteger(arm->access), makeInteger(arm->is_unique),
+	return list_make3(list_make5(makeInteger(arm->access), makeInteger(arm->is_unique),
 								 makeInteger(arm->partition_conditions),
 								 makeInteger(arm->is_filtered), makeInteger(arm->clause)),
-					  conditions);
+					  makeInteger(arm->ring_pieces), conditions);
 }
 
 static void
 decode_arm(List *packed, ScyllaScanArm *arm)
 {
 	List *flags = linitial(packed);
-	List *conditions = lsecond(packed);
+	List *conditions = lthird(packed);
 	ListCell *cell;
 
 	arm->access = (ScyllaAccess) intVal(linitial(flags));
@@ -97,6 +97,7 @@ decode_arm(List *packed, ScyllaScanArm *arm)
 	arm->partition_conditions = intVal(lthird(flags));
 	arm->is_filtered = intVal(lfourth(flags)) != 0;
 	arm->clause = intVal(list_nth(flags, 4));
+	arm->ring_pieces = intVal(lsecond(packed));
 	arm->conditions = palloc0(list_length(conditions) * sizeof(ScyllaScanCondition));
 	foreach (cell, conditions)
 		decode_condition(lfirst(cell), &arm->conditions[arm->condition_count++]);
@@ -207,19 +208,17 @@ encode_aggregation(const ScyllaScanPlan *plan)
 
 	for (int i = 0; i < plan->aggregate_count; i++)
 		aggregates = lappend(aggregates, encode_aggregate(&plan->aggregates[i]));
-	return list_make4(makeInteger(plan->is_aggregated), makeInteger(plan->ring_pieces), aggregates,
-					  plan->group_names);
+	return list_make3(makeInteger(plan->is_aggregated), aggregates, plan->group_names);
 }
 
 static void
 decode_aggregation(List *packed, ScyllaScanPlan *plan)
 {
-	List *aggregates = lthird(packed);
+	List *aggregates = lsecond(packed);
 	ListCell *cell;
 
 	plan->is_aggregated = intVal(linitial(packed)) != 0;
-	plan->ring_pieces = intVal(lsecond(packed));
-	plan->group_names = lfourth(packed);
+	plan->group_names = lthird(packed);
 	plan->aggregates = palloc0(list_length(aggregates) * sizeof(ScyllaScanAggregate));
 	foreach (cell, aggregates)
 		decode_aggregate(lfirst(cell), &plan->aggregates[plan->aggregate_count++]);

@@ -30,7 +30,7 @@ typedef struct ScyllaScanMarker
 	AttrNumber attnum; /* 0: the token */
 	char *name;        /* remote column */
 	char *type_text;
-	int bind; /* -1: the executor's own value, a bound of a piece of the ring */
+	int bind; /* -1: of SCYLLA_FORM_RING_PIECE */
 } ScyllaScanMarker;
 
 /*
@@ -49,7 +49,7 @@ typedef struct ScyllaScanCondition
 	ScyllaConditionForm form;
 	ScyllaOperator op;
 	bool is_rechecked; /* the local filter has it as well */
-	int marker_count;  /* more than 1 only for SCYLLA_FORM_ROW */
+	int marker_count;  /* more than 1 only for SCYLLA_FORM_ROW and SCYLLA_FORM_RING_PIECE */
 	ScyllaScanMarker *markers;
 } ScyllaScanCondition;
 
@@ -61,7 +61,9 @@ typedef struct ScyllaScanCondition
 typedef struct ScyllaScanArm
 {
 	ScyllaAccess access;
-	bool is_unique; /* at most one row for each combination of the values */
+	bool is_unique;  /* at most one row for each combination of the values */
+	int ring_pieces; /* asked for each of so many pieces of the ring, of which the arm's condition
+					  * SCYLLA_FORM_RING_PIECE takes the bounds; 0: it has none */
 	int condition_count;
 	ScyllaScanCondition *conditions; /* in the order of the CQL text */
 	int partition_conditions;        /* the first so many bind the partition key; 0: none do */
@@ -123,8 +125,6 @@ typedef struct ScyllaScanPlan
 	int aggregate_count;
 	ScyllaScanAggregate *aggregates; /* their columns have attnum 0 */
 	List *group_names; /* String nodes: columns of GROUP BY, a prefix of the primary key */
-	int ring_pieces;   /* the arm is asked for each of so many pieces of the ring, by the conditions
-						* on the token that it then has; 0: not divided */
 	int arm_count;
 	ScyllaScanArm *arms; /* none: no row can match, and nothing is asked */
 	/* how it comes */
