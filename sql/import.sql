@@ -20,7 +20,8 @@ LEFT JOIN pg_collation o ON o.oid = a.attcollation AND o.collname <> 'default'
 WHERE a.attnum > 0 AND NOT a.attisdropped
 ORDER BY 1, c.relname COLLATE "C", a.attnum;
 CREATE VIEW import_tables AS
-SELECT c.relnamespace::regnamespace::text AS schema, c.relname AS table, f.ftoptions AS options
+SELECT c.relnamespace::regnamespace::text AS schema, c.relname AS table,
+	   ARRAY(SELECT o FROM unnest(f.ftoptions) AS o WHERE o !~ '^(indexes|views)=') AS options -- see read_paths
 FROM pg_class c JOIN pg_foreign_table f ON f.ftrelid = c.oid
 WHERE c.relnamespace::regnamespace::text LIKE 'import_%'
 ORDER BY 1, c.relname COLLATE "C";

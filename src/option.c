@@ -25,6 +25,7 @@
 #include "compat.h"
 #include "cql/cql.h"
 #include "option.h"
+#include "read_path.h"
 #include "setting.h"
 
 #define DEFAULT_HOST "localhost"
@@ -270,6 +271,18 @@ parse_type(const OptionRow *row, const char *text, void *field)
 	return is_type && parse_any_text(row, text, field);
 }
 
+static bool
+parse_indexes(const OptionRow *row, const char *text, void *field)
+{
+	return scylla_indexes_parse(text, field);
+}
+
+static bool
+parse_views(const OptionRow *row, const char *text, void *field)
+{
+	return scylla_views_parse(text, field);
+}
+
 /* function: ttl(column), writetime(column), token. The name in parentheses is exact and unquoted,
  * as in the option column. Fills several fields, so its field is the whole struct. */
 static bool
@@ -369,6 +382,12 @@ static const OptionRow rows[] = {
 	 .max = MAX_FETCH_SIZE},
 	{"excess_precision", PLACE_SERVER | PLACE_TABLE, FIELD(excess_precision),
 	 parse_excess_precision, .allowed = "error or truncate"},
+	{"indexes", PLACE_TABLE, FIELD(indexes), parse_indexes,
+	 .allowed =
+		 "a list as IMPORT FOREIGN SCHEMA writes it, as by_age (age), by_tag (values(tags))"},
+	{"views", PLACE_TABLE, FIELD(views), parse_views,
+	 .allowed = "a list as IMPORT FOREIGN SCHEMA writes it, as by_name ((name), id desc) (age)"},
+	{"use_views", PLACE_SERVER | PLACE_TABLE, FIELD(is_view_used), BOOLEAN},
 	{"fdw_startup_cost", PLACE_SERVER, FIELD(startup_cost), COST},
 	{"fdw_tuple_cost", PLACE_SERVER, FIELD(tuple_cost), COST},
 
@@ -609,6 +628,7 @@ collect_options(Oid serverid, Oid userid, List *table_definitions)
 	options->serial_consistency = CQL_CONSISTENCY_LOCAL_SERIAL;
 	options->fetch_size = 5000;
 	options->excess_precision = SCYLLA_EXCESS_ERROR;
+	options->is_view_used = true;
 	options->startup_cost = DEFAULT_STARTUP_COST;
 	options->tuple_cost = DEFAULT_TUPLE_COST;
 	parse_hosts(NULL, DEFAULT_HOST, &options->hosts);

@@ -60,6 +60,9 @@ typedef struct ScyllaOptions
 	ScyllaExcessPrecision excess_precision;
 
 	/* planner */
+	List *indexes;     /* of ScyllaIndex: what IMPORT found */
+	List *views;       /* of ScyllaView, likewise */
+	bool is_view_used; /* a view may be read in the table's place */
 	double startup_cost;
 	double tuple_cost;
 } ScyllaOptions;

@@ -13,6 +13,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "catalog/remote_column.h"
+#include "catalog/remote_path.h"
 #include "catalog/schema.h"
 #include "catalog/system_query.h"
 
@@ -20,114 +22,16 @@
 
 /* ---- reading ---- */
 
-#define COLUMNS_CQL(schema)                                                   \
-	"SELECT column_name, clustering_order, kind, position, type FROM " schema \
-	".columns WHERE keyspace_name = ? AND table_name = ?"
 #define TABLE_CQL(schema) \
 	"SELECT comment FROM " schema ".tables WHERE keyspace_name = ? AND table_name = ?"
 #define TABLES_CQL(schema) "SELECT table_name FROM " schema ".tables WHERE keyspace_name = ?"
 #define KEYSPACES_CQL(schema) "SELECT keyspace_name FROM " schema ".keyspaces"
 
-#define VIEW_CQL                                                \
-	"SELECT base_table_name, comment FROM system_schema.views " \
-	"WHERE keyspace_name = ? AND view_name = ?"
 #define VIEWS_CQL "SELECT view_name FROM system_schema.views WHERE keyspace_name = ?"
-#define INDEX_CQL                                                  \
-	"SELECT index_name, kind, options FROM system_schema.indexes " \
-	"WHERE keyspace_name = ? AND table_name = ?"
 #define INDEXES_CQL "SELECT index_name FROM system_schema.indexes WHERE keyspace_name = ?"
 #define SIZES_CQL                                                           \
 	"SELECT range_start, range_end, partitions_count, mean_partition_size " \
 	"FROM system.size_estimates WHERE keyspace_name = ? AND table_name = ?"
-
-static ScyllaKeyRole
-role_of_kind(const char *kind)
-{
-	if (kind != NULL && strcmp(kind, "partition_key") == 0)
-		return SCYLLA_KEY_PARTITION;
-	if (kind != NULL && strcmp(kind, "clustering") == 0)
-		return SCYLLA_KEY_CLUSTERING;
-	if (kind != NULL && strcmp(kind, "static") == 0)
-		return SCYLLA_KEY_STATIC;
-	return SCYLLA_KEY_REGULAR;
-}
-
-static int
-rank_role(ScyllaKeyRole role)
-{
-	return role == SCYLLA_KEY_PARTITION ? 0 : role == SCYLLA_KEY_CLUSTERING ? 1 : 2;
-}
-
-static int
-compare_columns(const void *a, const void *b)
-{
-	const ScyllaRemoteColumn *left = a;
-	const ScyllaRemoteColumn *right = b;
-
-	if (rank_role(left->role) != rank_role(right->role))
-		return rank_role(left->role) - rank_role(right->role);
-	if (left->position != right->position)
-		return left->position - right->position;
-	return strcmp(left->name, right->name);
-}
-
-static void
-read_columns(ScyllaSystemQuery *query, ScyllaRemoteTable *table)
-{
-	int capacity = 16;
-
-	table->columns = palloc(capacity * sizeof(ScyllaRemoteColumn));
-	while (scylla_system_query_next(query))
-	{
-		ScyllaRemoteColumn *column;
-		char *order;
-
-		if (table->column_count == capacity)
-		{
-			capacity *= 2;
-			table->columns = repalloc(table->columns, capacity * sizeof(ScyllaRemoteColumn));
-		}
-		column = &table->columns[table->column_count];
-		column->name = scylla_system_query_text(query, 0);
-		order = scylla_system_query_text(query, 1);
-		column->role = role_of_kind(scylla_system_query_text(query, 2));
-		column->position = 0;
-		if (rank_role(column->role) < 2)
-			column->position = (int) scylla_system_query_integer(query, 3) + 1;
-		column->is_descending = column->role == SCYLLA_KEY_CLUSTERING && order != NULL &&
-								pg_strcasecmp(order, "desc") == 0;
-		column->type_text = scylla_system_query_text(query, 4);
-		if (column->type_text == NULL)
-			column->type_text = "unknown";
-		/* Tables from Cassandra's old days can have a nameless column that CQL cannot name. */
-		if (column->name != NULL && column->name[0] != '\0')
-			table->column_count++;
-	}
-	qsort(table->columns, table->column_count, sizeof(ScyllaRemoteColumn), compare_columns);
-}
-
-static void
-read_indexes(ScyllaSystemQuery *query, ScyllaRemoteTable *table)
-{
-	int capacity = 4;
-
-	table->indexes = palloc(capacity * sizeof(ScyllaRemoteIndex));
-	while (scylla_system_query_next(query))
-	{
-		ScyllaRemoteIndex *index;
-
-		if (table->index_count == capacity)
-		{
-			capacity *= 2;
-			table->indexes = repalloc(table->indexes, capacity * sizeof(ScyllaRemoteIndex));
-		}
-		index = &table->indexes[table->index_count++];
-		index->name = scylla_system_query_text(query, 0);
-		index->kind = scylla_system_query_text(query, 1);
-		index->target = scylla_system_query_map_text(query, 2, "target");
-		index->class_name = scylla_system_query_map_text(query, 2, "class_name");
-	}
-}
 
 /*
  * A node tells of the token ranges that are its own, so what they hold is scaled up by the part
@@ -165,38 +69,29 @@ read_sizes(ScyllaSystemQuery *query)
 }
 
 /*
- * One table as system_schema has it, all questions asked at once; NULL: it has none of that name.
- * The answers are read in the context `answers`, the table is made in the current one.
+ * One table as system_schema has it, all questions asked at once (of its views' columns there is a
+ * second round); NULL: it has none of that name. The answers are read in the context `answers`,
+ * the table is made in the current one.
  */
 static ScyllaRemoteTable *
 load_table(ScyllaSession *session, const char *keyspace, const char *name, MemoryContext answers)
 {
 	MemoryContext context = MemoryContextSwitchTo(answers);
 	ScyllaSystemQuery *columns =
-		scylla_system_query_start(session, COLUMNS_CQL("system_schema"), keyspace, name);
+		scylla_remote_columns_start(session, "system_schema", keyspace, name);
 	ScyllaSystemQuery *description =
 		scylla_system_query_start(session, TABLE_CQL("system_schema"), keyspace, name);
-	ScyllaSystemQuery *view = scylla_system_query_start(session, VIEW_CQL, keyspace, name);
-	ScyllaSystemQuery *indexes = scylla_system_query_start(session, INDEX_CQL, keyspace, name);
+	ScyllaPathQueries *paths = scylla_remote_paths_start(session, keyspace, name);
 	ScyllaRemoteTable *table;
 
-	(void) scylla_system_query_wait(columns, 5, SCYLLA_MUST_ANSWER);
 	(void) scylla_system_query_wait(description, 1, SCYLLA_MUST_ANSWER);
-	(void) scylla_system_query_wait(view, 2, SCYLLA_MUST_ANSWER);
-	(void) scylla_system_query_wait(indexes, 3, SCYLLA_MUST_ANSWER);
 
 	MemoryContextSwitchTo(context);
 	table = palloc0(sizeof(ScyllaRemoteTable));
-	read_columns(columns, table);
+	scylla_remote_columns_read(columns, SCYLLA_MUST_ANSWER, table);
 	if (scylla_system_query_next(description))
 		table->comment = scylla_system_query_text(description, 0);
-	if (scylla_system_query_next(view))
-	{
-		table->is_view = true;
-		table->base_table = scylla_system_query_text(view, 0);
-		table->comment = scylla_system_query_text(view, 1);
-	}
-	read_indexes(indexes, table);
+	scylla_remote_paths_read(paths, table);
 	return table->column_count > 0 ? table : NULL;
 }
 
@@ -207,17 +102,16 @@ load_virtual_table(ScyllaSession *session, const char *keyspace, const char *nam
 {
 	MemoryContext context = MemoryContextSwitchTo(answers);
 	ScyllaSystemQuery *columns =
-		scylla_system_query_start(session, COLUMNS_CQL("system_virtual_schema"), keyspace, name);
+		scylla_remote_columns_start(session, "system_virtual_schema", keyspace, name);
 	ScyllaSystemQuery *description =
 		scylla_system_query_start(session, TABLE_CQL("system_virtual_schema"), keyspace, name);
 	ScyllaRemoteTable *table;
 
-	(void) scylla_system_query_wait(columns, 5, SCYLLA_MAY_REFUSE);
 	(void) scylla_system_query_wait(description, 1, SCYLLA_MAY_REFUSE);
 
 	MemoryContextSwitchTo(context);
 	table = palloc0(sizeof(ScyllaRemoteTable));
-	read_columns(columns, table);
+	scylla_remote_columns_read(columns, SCYLLA_MAY_REFUSE, table);
 	if (scylla_system_query_next(description))
 		table->comment = scylla_system_query_text(description, 0);
 	return table->column_count > 0 ? table : NULL;
@@ -271,23 +165,6 @@ compare_names(const ListCell *a, const ListCell *b)
 	return strcmp(lfirst(a), lfirst(b));
 }
 
-/* Whether a view is the store of an index: ScyllaDB names it after the index. */
-static bool
-is_index_view(const char *view, const List *indexes)
-{
-	ListCell *cell;
-
-	foreach (cell, indexes)
-	{
-		const char *index = lfirst(cell);
-		size_t length = strlen(index);
-
-		if (strncmp(view, index, length) == 0 && strcmp(view + length, "_index") == 0)
-			return true;
-	}
-	return false;
-}
-
 List *
 scylla_schema_tables(ScyllaSession *session, const char *keyspace)
 {
@@ -301,7 +178,7 @@ scylla_schema_tables(ScyllaSession *session, const char *keyspace)
 	ListCell *cell;
 
 	foreach (cell, view_names)
-		if (!is_index_view(lfirst(cell), index_names))
+		if (!scylla_is_index_view(lfirst(cell), index_names))
 			names = lappend(names, lfirst(cell));
 	if (names == NIL)
 	{

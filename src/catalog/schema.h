@@ -8,6 +8,7 @@
 #define SCYLLA_SCHEMA_H
 
 #include "bridge/session.h"
+#include "read_path.h"
 
 typedef struct ScyllaRemoteColumn
 {
@@ -21,10 +22,21 @@ typedef struct ScyllaRemoteColumn
 typedef struct ScyllaRemoteIndex
 {
 	char *name;
-	char *kind;       /* COMPOSITES, CUSTOM… */
-	char *target;     /* as the cluster spells it */
-	char *class_name; /* SAI etc., or NULL */
+	char *kind;        /* COMPOSITES, CUSTOM… */
+	char *target;      /* as the cluster spells it */
+	char *class_name;  /* SAI etc., or NULL */
+	ScyllaIndex *path; /* NULL: no statement can rely on it, */
+	char *obstacle;    /* because of this */
 } ScyllaRemoteIndex;
+
+/* A materialized view of a table. */
+typedef struct ScyllaRemoteView
+{
+	char *name;
+	char *where_clause;
+	ScyllaView *path; /* NULL: it cannot stand for the table, */
+	char *obstacle;   /* because of this */
+} ScyllaRemoteView;
 
 /* Owned by the cache; valid until the end of the command. */
 typedef struct ScyllaRemoteTable
@@ -36,8 +48,8 @@ typedef struct ScyllaRemoteTable
 	char *comment;    /* NULL: none */
 	int column_count;
 	ScyllaRemoteColumn *columns; /* partition key, clustering key, then the rest by name */
-	int index_count;
-	ScyllaRemoteIndex *indexes;
+	List *indexes;               /* of ScyllaRemoteIndex, by name */
+	List *views; /* of ScyllaRemoteView, by name; those that store indexes are left out */
 } ScyllaRemoteTable;
 
 /* NULL: there is no such table. Raises HV00Q if there is no such keyspace. */

@@ -170,6 +170,14 @@ scylla_system_query_integer(ScyllaSystemQuery *query, int column)
 	return narrow;
 }
 
+bool
+scylla_system_query_boolean(ScyllaSystemQuery *query, int column)
+{
+	bool value;
+
+	return cql_read_bool(query->cells[column], &value) && value;
+}
+
 static const cql_type text_type = {.id = CQL_TYPE_TEXT};
 static const cql_type *const text_elements[] = {&text_type, &text_type};
 static const cql_type list_type = {

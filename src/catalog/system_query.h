@@ -39,6 +39,7 @@ extern bool scylla_system_query_next(ScyllaSystemQuery *query);
 /* Cells of the row at hand; text is palloc'ed, checked, and in the database's encoding. */
 extern char *scylla_system_query_text(ScyllaSystemQuery *query, int column);    /* NULL: null */
 extern int64 scylla_system_query_integer(ScyllaSystemQuery *query, int column); /* null: 0 */
+extern bool scylla_system_query_boolean(ScyllaSystemQuery *query, int column);  /* null: false */
 /* The value of a key in a map<text, text>, NULL if it has none. */
 extern char *scylla_system_query_map_text(ScyllaSystemQuery *query, int column, const char *key);
 

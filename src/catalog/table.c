@@ -235,6 +235,100 @@ is_described_by_options(ScyllaTable *table)
 	return true;
 }
 
+/* ---- indexes and views ---- */
+
+static void
+add_index(ScyllaTable *table, const ScyllaIndex *index)
+{
+	const ScyllaColumn *column = find_local_column(table, index->column);
+	ScyllaTableIndex *result;
+
+	if (column == NULL)
+		return;
+	result = palloc(sizeof(ScyllaTableIndex));
+	result->name = pstrdup(index->name);
+	result->column = column;
+	result->target = index->target;
+	result->kind = index->kind;
+	table->indexes = lappend(table->indexes, result);
+}
+
+static const ScyllaColumn **
+find_local_columns(const ScyllaTable *table, const List *names)
+{
+	const ScyllaColumn **columns = palloc(Max(list_length(names), 1) * sizeof(ScyllaColumn *));
+	ListCell *cell;
+
+	foreach (cell, names)
+		columns[foreach_current_index(cell)] = find_local_column(table, lfirst(cell));
+	return columns;
+}
+
+static bool
+shows_column(const ScyllaView *view, const ScyllaColumn *column)
+{
+	if (column->attnum == 0 || is_computed(column))
+		return false;
+	return (view->has_all_columns && column->role != SCYLLA_KEY_STATIC) ||
+		   scylla_has_name(view->columns, column->name) ||
+		   scylla_has_name(view->partition_key, column->name) ||
+		   scylla_has_name(view->clustering_key, column->name);
+}
+
+static void
+add_view(ScyllaTable *table, const ScyllaView *view)
+{
+	ScyllaTableView *result = palloc0(sizeof(ScyllaTableView));
+
+	result->name = pstrdup(view->name);
+	result->partition_count = list_length(view->partition_key);
+	result->partition_key = find_local_columns(table, view->partition_key);
+	result->clustering_count = list_length(view->clustering_key);
+	result->clustering_key = find_local_columns(table, view->clustering_key);
+	result->descending = bms_copy(view->descending);
+	for (int i = 0; i < result->partition_count; i++)
+		if (result->partition_key[i] == NULL)
+			return;
+	for (int i = 0; i < table->column_count; i++)
+		if (shows_column(view, &table->columns[i]))
+			result->attnums = bms_add_member(result->attnums, table->columns[i].attnum);
+	table->views = lappend(table->views, result);
+}
+
+static void
+add_option_paths(ScyllaTable *table)
+{
+	ListCell *cell;
+
+	foreach (cell, table->options->indexes)
+		add_index(table, lfirst(cell));
+	if (!table->options->is_view_used)
+		return;
+	foreach (cell, table->options->views)
+		add_view(table, lfirst(cell));
+}
+
+static void
+add_remote_paths(ScyllaTable *table, const ScyllaRemoteTable *remote)
+{
+	ListCell *cell;
+
+	foreach (cell, remote->indexes)
+	{
+		const ScyllaRemoteIndex *index = lfirst(cell);
+
+		if (index->path != NULL)
+			add_index(table, index->path);
+	}
+	foreach (cell, remote->views)
+	{
+		const ScyllaRemoteView *view = lfirst(cell);
+
+		if (view->path != NULL && table->options->is_view_used)
+			add_view(table, view->path);
+	}
+}
+
 /* ---- described by the cluster ---- */
 
 static void raise_no_column(const ScyllaTable *table, const ScyllaColumn *column,
@@ -371,6 +465,7 @@ describe_by_cluster(ScyllaTable *table, ScyllaSession *session)
 	table->partition_key = collect_key(table, SCYLLA_KEY_PARTITION, table->partition_count);
 	table->clustering_key = collect_key(table, SCYLLA_KEY_CLUSTERING, table->clustering_count);
 	name_remote_partition_key(table, remote);
+	add_remote_paths(table, remote);
 }
 
 /* The user's session if it has a connection; a size is not worth opening one. */
@@ -422,7 +517,10 @@ scylla_table_open(Oid relid, Oid userid)
 	table->options = scylla_options_of_table(relid, userid);
 	read_local_columns(table);
 	if (is_described_by_options(table))
+	{
+		add_option_paths(table);
 		session = find_connected_session(table);
+	}
 	else
 	{
 		session = scylla_session_get(table->options->serverid, userid);

@@ -10,6 +10,7 @@
 
 #include "access/attnum.h"
 #include "option.h"
+#include "read_path.h"
 #include "types/typemap.h"
 
 typedef struct ScyllaColumn
@@ -34,6 +35,32 @@ typedef struct ScyllaColumn
 	bool is_not_null; /* declared so: a promise of the user's, as for any foreign table */
 } ScyllaColumn;
 
+/* A secondary index that a statement can go by. */
+typedef struct ScyllaTableIndex
+{
+	const char *name;
+	const ScyllaColumn *column; /* never NULL */
+	ScyllaIndexTarget target;
+	ScyllaIndexKind kind;
+} ScyllaTableIndex;
+
+/*
+ * A materialized view that can be read in the table's place: it has all rows of the table in which
+ * no column of its key is NULL. (The row that stands for a partition of static columns alone is
+ * not among them.) Its partition key is whole; where no local column shows a clustering column,
+ * that is NULL.
+ */
+typedef struct ScyllaTableView
+{
+	const char *name;
+	int partition_count;
+	const ScyllaColumn **partition_key;
+	int clustering_count;
+	const ScyllaColumn **clustering_key;
+	Bitmapset *descending; /* places in clustering_key, from 0 */
+	Bitmapset *attnums;    /* of the local columns that it can give; computed ones never */
+} ScyllaTableView;
+
 /* In the caller's memory context. */
 typedef struct ScyllaTable
 {
@@ -49,6 +76,8 @@ typedef struct ScyllaTable
 	const char **partition_types; /* by position: CQL types */
 	int clustering_count;
 	ScyllaColumn **clustering_key; /* likewise */
+	List *indexes;                 /* of ScyllaTableIndex, on columns that are shown */
+	List *views;                   /* of ScyllaTableView; NIL where the option use_views is off */
 	/* Rough sizes; negative: unknown. */
 	double partitions;
 	double partition_bytes;

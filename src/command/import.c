@@ -17,6 +17,7 @@
 #include "catalog/udt.h"
 #include "command/composite.h"
 #include "command/import.h"
+#include "read_path.h"
 #include "types/typemap.h"
 
 /* ScyllaDB keeps the changes of table t in t_scylla_cdc_log. */
@@ -36,17 +37,6 @@ typedef struct Import
 	List *local_names;  /* of those that were imported or left out with a WARNING */
 	List *commands;
 } Import;
-
-static bool
-has_name(const List *names, const char *name)
-{
-	ListCell *cell;
-
-	foreach (cell, names)
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	return false;
-}
 
 /* The name that a remote one gets here: folded if asked for, never longer than PostgreSQL allows. */
 static char *
@@ -110,7 +100,7 @@ find_composite(const cql_type *type, void *argument)
 		case SCYLLA_COMPOSITE_OTHER:
 			break;
 	}
-	if (!has_name(import->unfit_types, udt->name))
+	if (!scylla_has_name(import->unfit_types, udt->name))
 		ereport(WARNING,
 				(errmsg("type %s does not go with the user-defined type \"%s\"",
 						format_type_be(composite), udt->name),
@@ -179,7 +169,7 @@ append_columns(StringInfo command, Import *import, const ScyllaRemoteTable *tabl
 				return false;
 			continue;
 		}
-		if (has_name(names, local_name))
+		if (scylla_has_name(names, local_name))
 			ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN),
 							errmsg("two columns of %s.%s would get the name \"%s\"",
 								   table->keyspace, table->name, local_name),
@@ -196,6 +186,35 @@ append_columns(StringInfo command, Import *import, const ScyllaRemoteTable *tabl
 
 /* ---- tables ---- */
 
+/* The indexes and views that plans can go by. */
+static void
+append_paths(StringInfo command, const ScyllaRemoteTable *table)
+{
+	List *indexes = NIL;
+	List *views = NIL;
+	ListCell *cell;
+
+	foreach (cell, table->indexes)
+	{
+		const ScyllaRemoteIndex *index = lfirst(cell);
+
+		if (index->path != NULL)
+			indexes = lappend(indexes, index->path);
+	}
+	foreach (cell, table->views)
+	{
+		const ScyllaRemoteView *view = lfirst(cell);
+
+		if (view->path != NULL)
+			views = lappend(views, view->path);
+	}
+	if (indexes != NIL)
+		appendStringInfo(command, ", indexes %s",
+						 quote_literal_cstr(scylla_indexes_print(indexes)));
+	if (views != NIL)
+		appendStringInfo(command, ", views %s", quote_literal_cstr(scylla_views_print(views)));
+}
+
 static void
 import_table(Import *import, const ScyllaRemoteTable *table, const char *local_name)
 {
@@ -209,9 +228,11 @@ import_table(Import *import, const ScyllaRemoteTable *table, const char *local_n
 		return;
 	}
 	warn_if_cut(table->name, local_name);
-	appendStringInfo(&command, "\n) SERVER %s OPTIONS (keyspace %s, \"table\" %s)",
+	appendStringInfo(&command, "\n) SERVER %s OPTIONS (keyspace %s, \"table\" %s",
 					 quote_identifier(import->stmt->server_name),
 					 quote_literal_cstr(table->keyspace), quote_literal_cstr(table->name));
+	append_paths(&command, table);
+	appendStringInfoChar(&command, ')');
 	import->commands = lappend(import->commands, command.data);
 }
 
@@ -248,7 +269,7 @@ is_cdc_log(const Import *import, const char *remote_name)
 	int base_length = (int) strlen(remote_name) - (int) strlen(cdc_suffix);
 
 	return base_length > 0 && strcmp(remote_name + base_length, cdc_suffix) == 0 &&
-		   has_name(import->remote_names, pnstrdup(remote_name, base_length));
+		   scylla_has_name(import->remote_names, pnstrdup(remote_name, base_length));
 }
 
 static void
@@ -265,7 +286,7 @@ consider_table(Import *import, const char *remote_name)
 	/* It was listed a moment ago: dropped since then. */
 	if (table == NULL || (table->is_view && !import->options->has_views))
 		return;
-	if (has_name(import->local_names, local_name))
+	if (scylla_has_name(import->local_names, local_name))
 		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_TABLE),
 						errmsg("two tables of keyspace \"%s\" would get the name \"%s\"",
 							   import->stmt->remote_schema, local_name),
@@ -291,14 +312,14 @@ check_limit(const Import *import)
 		const char *name = lfirst_node(RangeVar, cell)->relname;
 		const char *closest;
 
-		if (has_name(import->local_names, name))
+		if (scylla_has_name(import->local_names, name))
 			continue;
 		closest = scylla_closest_name(name, local_names);
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
 				 errmsg("keyspace \"%s\" has no table \"%s\" to import",
 						import->stmt->remote_schema, name),
-				 has_name(local_names, name)
+				 scylla_has_name(local_names, name)
 					 ? errhint("It is there, but the options import_views and import_cdc tell to "
 							   "leave it out.")
 				 : closest != NULL
