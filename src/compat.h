@@ -125,4 +125,81 @@ scylla_rel_userid(PlannerInfo *root, RelOptInfo *rel)
 #define scylla_interval_is_infinite(interval) INTERVAL_NOT_FINITE(interval)
 #endif
 
+/* ---- writes: whose rights they have and which columns they name stand with the permissions since
+ * 16; 18 knows generated columns that are not stored ---- */
+#include "access/tupdesc.h"
+#include "catalog/pg_attribute.h"
+#include "nodes/execnodes.h"
+#include "optimizer/inherit.h"
+#if PG_VERSION_NUM >= 160000
+#include "parser/parse_relation.h"
+#endif
+
+static inline Oid
+scylla_target_userid(PlannerInfo *root, Index rtindex)
+{
+	RangeTblEntry *rte = planner_rt_fetch(rtindex, root);
+#if PG_VERSION_NUM < 160000
+	Oid userid = rte->checkAsUser;
+#else
+	Oid userid = InvalidOid;
+
+	/* Only tables that the query names have permissions of their own; their children don't. */
+	if (rte->perminfoindex != 0)
+		userid = getRTEPermissionInfo(root->parse->rteperminfos, rte)->checkAsUser;
+	else if (root->simple_rel_array != NULL && root->simple_rel_array[rtindex] != NULL)
+		userid = root->simple_rel_array[rtindex]->userid;
+#endif
+	return OidIsValid(userid) ? userid : GetUserId();
+}
+
+static inline const Bitmapset *
+scylla_inserted_columns(PlannerInfo *root, RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM < 160000
+	(void) root;
+	return rte->insertedCols;
+#else
+	return getRTEPermissionInfo(root->parse->rteperminfos, rte)->insertedCols;
+#endif
+}
+
+static inline const Bitmapset *
+scylla_updated_columns(PlannerInfo *root, Index rtindex)
+{
+#if PG_VERSION_NUM < 150000
+	RangeTblEntry *rte = planner_rt_fetch(rtindex, root);
+
+	return bms_union(rte->updatedCols, rte->extraUpdatedCols);
+#else
+	return get_rel_all_updated_cols(root, find_base_rel(root, (int) rtindex));
+#endif
+}
+
+/* Whose rights a write has; a routed one has those of the table that the statement names. */
+static inline Oid
+scylla_result_userid(ResultRelInfo *info, EState *estate)
+{
+#if PG_VERSION_NUM < 160000
+	ResultRelInfo *named = info->ri_RangeTableIndex == 0 ? info->ri_RootResultRelInfo : info;
+	Oid userid = named != NULL && named->ri_RangeTableIndex != 0
+					 ? exec_rt_fetch(named->ri_RangeTableIndex, estate)->checkAsUser
+					 : InvalidOid;
+#else
+	Oid userid = ExecGetResultRelCheckAsUser(info, estate);
+#endif
+	return OidIsValid(userid) ? userid : GetUserId();
+}
+
+static inline bool
+scylla_is_virtual(Form_pg_attribute attribute)
+{
+#if PG_VERSION_NUM < 180000
+	(void) attribute;
+	return false;
+#else
+	return attribute->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL;
+#endif
+}
+
 #endif /* SCYLLA_COMPAT_H */

@@ -32,7 +32,10 @@
 #define DEFAULT_PORT 9042
 #define MAX_TIMEOUT_MS (60 * 60 * 1000)
 #define MAX_FETCH_SIZE 1000000
-#define MAX_KEY_POSITION 1600 /* columns that a foreign table can have */
+#define MAX_IN_FLIGHT 32768 /* stream ids of a connection */
+#define MAX_BATCH_SIZE 100000
+#define MAX_TTL_S (20 * 365 * 24 * 60 * 60) /* CQL's own limit */
+#define MAX_KEY_POSITION 1600               /* columns that a foreign table can have */
 /* A round trip over a network and the decoding of a row, in the planner's units. */
 #define DEFAULT_STARTUP_COST 100.0
 #define DEFAULT_TUPLE_COST 0.02
@@ -137,6 +140,18 @@ parse_compression(const OptionRow *row, const char *text, void *field)
 {
 	*(int *) field = pg_strcasecmp(text, "lz4") == 0 ? CQL_COMPRESSION_LZ4 : CQL_COMPRESSION_NONE;
 	return *(int *) field == CQL_COMPRESSION_LZ4 || pg_strcasecmp(text, "none") == 0;
+}
+
+static bool
+parse_insert_nulls(const OptionRow *row, const char *text, void *field)
+{
+	if (pg_strcasecmp(text, "null") == 0)
+		*(ScyllaInsertNulls *) field = SCYLLA_INSERT_NULL;
+	else if (pg_strcasecmp(text, "unset") == 0)
+		*(ScyllaInsertNulls *) field = SCYLLA_INSERT_UNSET;
+	else
+		return false;
+	return true;
 }
 
 /* case: keep, lower */
@@ -376,8 +391,10 @@ static const OptionRow rows[] = {
 	{"table", PLACE_TABLE, FIELD(table), NAME},
 	{"read_consistency", PLACE_SERVER | PLACE_TABLE, FIELD(read_consistency),
 	 LEVEL(SCYLLA_LEVEL_READ)},
-	{"write_consistency", PLACE_SERVER, FIELD(write_consistency), LEVEL(SCYLLA_LEVEL_WRITE)},
-	{"serial_consistency", PLACE_SERVER, FIELD(serial_consistency), LEVEL(SCYLLA_LEVEL_SERIAL)},
+	{"write_consistency", PLACE_SERVER | PLACE_TABLE, FIELD(write_consistency),
+	 LEVEL(SCYLLA_LEVEL_WRITE)},
+	{"serial_consistency", PLACE_SERVER | PLACE_TABLE, FIELD(serial_consistency),
+	 LEVEL(SCYLLA_LEVEL_SERIAL)},
 	{"fetch_size", PLACE_SERVER | PLACE_TABLE, FIELD(fetch_size), parse_integer, .min = 1,
 	 .max = MAX_FETCH_SIZE},
 	{"excess_precision", PLACE_SERVER | PLACE_TABLE, FIELD(excess_precision),
@@ -388,6 +405,18 @@ static const OptionRow rows[] = {
 	{"views", PLACE_TABLE, FIELD(views), parse_views,
 	 .allowed = "a list as IMPORT FOREIGN SCHEMA writes it, as by_name ((name), id desc) (age)"},
 	{"use_views", PLACE_SERVER | PLACE_TABLE, FIELD(is_view_used), BOOLEAN},
+	{"max_in_flight", PLACE_SERVER | PLACE_TABLE, FIELD(max_in_flight), parse_integer, .min = 1,
+	 .max = MAX_IN_FLIGHT},
+	{"batch_size", PLACE_SERVER | PLACE_TABLE, FIELD(batch_size), parse_integer, .min = 1,
+	 .max = MAX_BATCH_SIZE},
+	{"updatable", PLACE_SERVER | PLACE_TABLE, FIELD(is_updatable), BOOLEAN},
+	{"truncatable", PLACE_SERVER | PLACE_TABLE, FIELD(is_truncatable), BOOLEAN},
+	{"insert_nulls", PLACE_SERVER | PLACE_TABLE, FIELD(insert_nulls), parse_insert_nulls,
+	 .allowed = "null or unset"},
+	{"ttl", PLACE_TABLE, FIELD(ttl_s), parse_integer, .min = 0, .max = MAX_TTL_S},
+	{"if_exists", PLACE_TABLE, FIELD(is_conditional), BOOLEAN},
+	{"write_rate", PLACE_SERVER | PLACE_TABLE, FIELD(write_rate), parse_integer, .min = 0,
+	 .max = INT_MAX},
 	{"fdw_startup_cost", PLACE_SERVER, FIELD(startup_cost), COST},
 	{"fdw_tuple_cost", PLACE_SERVER, FIELD(tuple_cost), COST},
 
@@ -629,6 +658,12 @@ collect_options(Oid serverid, Oid userid, List *table_definitions)
 	options->fetch_size = 5000;
 	options->excess_precision = SCYLLA_EXCESS_ERROR;
 	options->is_view_used = true;
+	options->max_in_flight = 1024;
+	options->batch_size = 1000;
+	options->is_updatable = true;
+	options->is_truncatable = true;
+	options->insert_nulls = SCYLLA_INSERT_NULL;
+	options->ttl_s = -1;
 	options->startup_cost = DEFAULT_STARTUP_COST;
 	options->tuple_cost = DEFAULT_TUPLE_COST;
 	parse_hosts(NULL, DEFAULT_HOST, &options->hosts);

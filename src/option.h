@@ -26,6 +26,13 @@ typedef enum ScyllaExcessPrecision
 	SCYLLA_EXCESS_TRUNCATE
 } ScyllaExcessPrecision;
 
+/* What becomes of a NULL that INSERT or COPY gives. */
+typedef enum ScyllaInsertNulls
+{
+	SCYLLA_INSERT_NULL, /* it is written: a tombstone */
+	SCYLLA_INSERT_UNSET /* the column is left out */
+} ScyllaInsertNulls;
+
 /*
  * Options of a server, with the mapping of a user and with a table where one is given (a table's
  * own option overrides its server's). Palloc'ed in the caller's context; read it, don't keep it.
@@ -58,6 +65,14 @@ typedef struct ScyllaOptions
 	int serial_consistency; /* of conditional writes */
 	int fetch_size;         /* rows of a page */
 	ScyllaExcessPrecision excess_precision;
+	int max_in_flight; /* requests of one statement */
+	int batch_size;    /* rows that PostgreSQL hands over at once where that helps */
+	bool is_updatable;
+	bool is_truncatable;
+	ScyllaInsertNulls insert_nulls;
+	int ttl_s;           /* of every write; negative: the remote table's own */
+	bool is_conditional; /* UPDATE and DELETE only what exists: option if_exists */
+	int write_rate;      /* rows per second; 0: no limit */
 
 	/* planner */
 	List *indexes;     /* of ScyllaIndex: what IMPORT found */

@@ -8,8 +8,10 @@
 
 #include "command/import.h"
 #include "exec/explain.h"
+#include "exec/modify.h"
 #include "exec/scan.h"
 #include "option.h"
+#include "plan/modify.h"
 #include "plan/path.h"
 
 PG_MODULE_MAGIC;
@@ -39,7 +41,23 @@ scylla_fdw_handler(PG_FUNCTION_ARGS)
 	routine->ReScanForeignScan = scyllaReScanForeignScan;
 	routine->EndForeignScan = scyllaEndForeignScan;
 
+	routine->IsForeignRelUpdatable = scyllaIsForeignRelUpdatable;
+	routine->AddForeignUpdateTargets = scyllaAddForeignUpdateTargets;
+	routine->PlanForeignModify = scyllaPlanForeignModify;
+
+	routine->BeginForeignModify = scyllaBeginForeignModify;
+	routine->ExecForeignInsert = scyllaExecForeignInsert;
+	routine->ExecForeignBatchInsert = scyllaExecForeignBatchInsert;
+	routine->GetForeignModifyBatchSize = scyllaGetForeignModifyBatchSize;
+	routine->ExecForeignUpdate = scyllaExecForeignUpdate;
+	routine->ExecForeignDelete = scyllaExecForeignDelete;
+	routine->EndForeignModify = scyllaEndForeignModify;
+	routine->BeginForeignInsert = scyllaBeginForeignInsert;
+	routine->EndForeignInsert = scyllaEndForeignInsert;
+	routine->ExecForeignTruncate = scyllaExecForeignTruncate;
+
 	routine->ExplainForeignScan = scyllaExplainForeignScan;
+	routine->ExplainForeignModify = scyllaExplainForeignModify;
 
 	routine->ImportForeignSchema = scyllaImportForeignSchema;
 

@@ -294,6 +294,8 @@ make_detail(const cql_error *error, const ScyllaReportContext *about)
 	if (about->is_write && error->kind != CQL_ERROR_NONE)
 		appendStringInfoString(&out, error->may_be_applied ? "\nThe write may have been applied."
 														   : "\nThe write was not applied.");
+	if (about->others != NULL)
+		appendStringInfo(&out, "\n%s", about->others);
 	if (error->kind == CQL_ERROR_UNREACHABLE && about->session != NULL)
 		unresolved = scylla_session_unresolved(about->session);
 	if (unresolved != NULL)

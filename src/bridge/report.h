@@ -14,7 +14,8 @@ typedef struct ScyllaReportContext
 	const char *relation; /* keyspace.table */
 	const char *key;      /* of the row at fault */
 	const char *cql;
-	bool is_write; /* picks 08007 where a write may have been applied */
+	const char *others; /* a sentence about what became of the statement's other rows */
+	bool is_write;      /* picks 08007 where a write may have been applied */
 } ScyllaReportContext;
 
 extern void scylla_report(const cql_error *error, const ScyllaReportContext *about)

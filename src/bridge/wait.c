@@ -1,7 +1,7 @@
 /*
  * The only waiter: the one loop of this backend and the one WaitEventSet that it waits with.
  *
- * The order of turn_until() is law: wait first, turn second, test again. Nothing may turn the
+ * The order of scylla_wait_until() is law: wait first, turn second, test again. Nothing may turn the
  * loop between the test and the wait, or the wake-up is lost. Raises only outside the loop.
  */
 #include "bridge/wait.h"
@@ -11,6 +11,7 @@
 #include "portability/instr_time.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
+#include "utils/timestamp.h"
 
 /* This process's loop; what a forked child inherits is its parent's and is left alone. */
 static cql_loop *backend_loop = NULL;
@@ -123,53 +124,61 @@ wait_for_event(int timeout_ms)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* What is waited for: exactly one of the two. */
-typedef struct WaitGoal
+/* The wait that is left until a time (0: there is none), no longer than the loop's own. */
+static int
+cut_timeout(int timeout_ms, TimestampTz end)
 {
-	const cql_request *request; /* to be done */
-	const cql_session *session; /* to have room */
-} WaitGoal;
+	long left_ms;
 
-static bool
-is_reached(const WaitGoal *goal)
-{
-	return goal->request != NULL ? cql_request_is_done(goal->request)
-								 : cql_session_has_room(goal->session);
+	if (end == 0)
+		return timeout_ms;
+	left_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
+	return timeout_ms >= 0 && timeout_ms < left_ms ? timeout_ms : (int) left_ms;
 }
 
-static void
-turn_until(const WaitGoal *goal)
+void
+scylla_wait_until(ScyllaWaitTest is_reached, void *argument, int limit_ms)
 {
 	cql_loop *loop = scylla_loop_get();
+	TimestampTz end =
+		limit_ms >= 0 ? TimestampTzPlusMilliseconds(GetCurrentTimestamp(), limit_ms) : 0;
 
 	/* Here too, since a loop that is never idle would never come to wait. */
 	CHECK_FOR_INTERRUPTS();
-	while (!is_reached(goal))
+	while (!is_reached(argument) && (end == 0 || GetCurrentTimestamp() < end))
 	{
 		int timeout_ms = cql_loop_timeout_ms(loop);
 
 		if (timeout_ms != 0)
-			wait_for_event(timeout_ms);
+			wait_for_event(cut_timeout(timeout_ms, end));
 		else
 			CHECK_FOR_INTERRUPTS();
 		cql_loop_turn(loop);
 	}
 }
 
+static bool
+is_done(void *request)
+{
+	return cql_request_is_done(request);
+}
+
 void
 scylla_wait_request(cql_request *request)
 {
-	WaitGoal goal = {.request = request};
+	scylla_wait_until(is_done, request, -1);
+}
 
-	turn_until(&goal);
+static bool
+has_room(void *session)
+{
+	return cql_session_has_room(session);
 }
 
 void
 scylla_wait_room(cql_session *session)
 {
-	WaitGoal goal = {.session = session};
-
-	turn_until(&goal);
+	scylla_wait_until(has_room, session, -1);
 }
 
 /* No wake-up is lost by this turn: whoever waits next tests before it waits. */

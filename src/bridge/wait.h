@@ -18,6 +18,11 @@ extern void scylla_wait_request(cql_request *request);
 /* Return once the session takes another request. */
 extern void scylla_wait_room(cql_session *session);
 
+/* Return once a test holds, or so many milliseconds (negative: for ever) are over. The test is
+ * made between turns of the loop, and may take what has ended. */
+typedef bool (*ScyllaWaitTest)(void *argument);
+extern void scylla_wait_until(ScyllaWaitTest is_reached, void *argument, int timeout_ms);
+
 /* One turn of the loop without waiting: what was submitted leaves. */
 extern void scylla_wait_nothing(void);
 

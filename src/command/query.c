@@ -20,6 +20,8 @@
 #include "utils/tuplestore.h"
 
 #include "bridge/cursor.h"
+#include "bridge/transaction.h"
+#include "bridge/writer.h"
 #include "command/bind_value.h"
 #include "compat.h"
 #include "tcop/utility.h"
@@ -246,6 +248,7 @@ read_rows(const PassThrough *call, TupleDesc descriptor, Tuplestorestate *store)
 		AllocSetContextCreate(CurrentMemoryContext, "scylla_query row", ALLOCSET_SMALL_SIZES);
 	cql_result *page;
 
+	scylla_writers_settle(NULL);
 	scylla_cursor_start(cursor, call->values.data, call->values.len, call->argument_count);
 	do
 	{
@@ -370,8 +373,11 @@ scylla_execute(PG_FUNCTION_ARGS)
 	spec.serial_consistency = call.options->serial_consistency;
 	spec.page_rows = call.options->fetch_size;
 	cursor = scylla_cursor_new(&spec);
+	/* So that it changes what a running statement has written, not what that has still to write. */
+	scylla_writers_settle(NULL);
 	scylla_cursor_start(cursor, call.values.data, call.values.len, call.argument_count);
 	applied = is_applied(scylla_cursor_next_page(cursor));
+	scylla_transaction_count(scylla_transaction_level(), applied);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 	PG_RETURN_BOOL(applied);

@@ -9,7 +9,9 @@
 
 #include "exec/scan.h"
 
+#include "bridge/writer.h"
 #include "compat.h"
+#include "exec/drift.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "optimizer/clauses.h"
@@ -53,35 +55,8 @@ scyllaBeginForeignScan(ForeignScanState *node, int eflags)
 /* ---- does the server still mean what the plan believes? ---- */
 
 static bool
-is_type(const cql_type *actual, const char *expected)
-{
-	const char *name = cql_type_id_name(actual->id);
-	cql_type_arena *arena;
-	const cql_type *type;
-	bool is_equal;
-
-	if (name != NULL && strcmp(name, expected) == 0)
-		return true;
-	arena = cql_type_arena_new();
-	if (arena == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	type = cql_type_parse(arena, expected);
-	is_equal = type != NULL && cql_type_equal(actual, type);
-	cql_type_arena_free(arena);
-	return is_equal;
-}
-
-/* Where the server differs from the plan. */
-typedef struct Drift
-{
-	const char *column; /* NULL: the number of columns or bind variables differs */
-	const cql_type *actual;
-	const char *expected;
-} Drift;
-
-static bool
 has_column_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant,
-				 const cql_result *page, Drift *drift)
+				 const cql_result *page, ScyllaDrift *drift)
 {
 	const cql_statement *statement = scylla_statement_get(variant->statement);
 	int count =
@@ -95,15 +70,15 @@ has_column_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant,
 		const cql_column *column =
 			page != NULL ? cql_result_column(page, i) : cql_statement_column(statement, i);
 
-		*drift = (Drift) {fetch->name, column->type, fetch->type_text};
-		if (!is_type(column->type, fetch->type_text))
+		*drift = (ScyllaDrift) {fetch->name, column->type, fetch->type_text};
+		if (!scylla_drift_is_type(column->type, fetch->type_text))
 			return true;
 	}
 	return false;
 }
 
 static bool
-has_bind_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant, Drift *drift)
+has_bind_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant, ScyllaDrift *drift)
 {
 	const cql_statement *statement = scylla_statement_get(variant->statement);
 	int count = cql_statement_bind_count(statement);
@@ -119,46 +94,32 @@ has_bind_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant, Dr
 		if (bind == count)
 			break;
 		type = cql_statement_bind(statement, bind++)->type;
-		*drift = (Drift) {marker->name, type, marker->type_text};
-		if (!is_type(type, marker->type_text))
+		*drift = (ScyllaDrift) {marker->name, type, marker->type_text};
+		if (!scylla_drift_is_type(type, marker->type_text))
 			return true;
 	}
-	*drift = (Drift) {0};
+	*drift = (ScyllaDrift) {0};
 	return bind != count;
 }
 
 static void
-raise_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant, const Drift *drift)
+raise_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant, const ScyllaDrift *drift)
 {
-	char actual[256];
-
-	scylla_statement_forget(scan->session, variant->statement);
-	scylla_session_forget_schema(scan->session->serverid);
-	if (drift->column != NULL)
-		cql_type_print(drift->actual, false, actual, sizeof(actual));
-	ereport(ERROR,
-			(errcode(ERRCODE_FDW_INCONSISTENT_DESCRIPTOR_INFORMATION),
-			 drift->column != NULL
-				 ? errmsg("column \"%s\" of remote table %s has type %s, not %s", drift->column,
-						  scan->remote_table, actual, drift->expected)
-				 : errmsg("remote table %s has other columns than expected", scan->remote_table),
-			 errdetail("The remote table is not what foreign table \"%s\" was made for.",
-					   RelationGetRelationName(scan->relation)),
-			 errhint("Run IMPORT FOREIGN SCHEMA again, or, where the foreign table was written by "
-					 "hand, correct it or repeat the statement.")));
+	scylla_drift_raise(scan->session, variant->statement, RelationGetRelationName(scan->relation),
+					   scan->remote_table, drift);
 }
 
 static bool
-has_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant, Drift *drift)
+has_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant, ScyllaDrift *drift)
 {
-	*drift = (Drift) {0};
+	*drift = (ScyllaDrift) {0};
 	return has_column_drift(scan, variant, NULL, drift) || has_bind_drift(scan, variant, drift);
 }
 
 static void
 check_page(const ScyllaScanState *scan, const ScyllaScanVariant *variant, const cql_result *page)
 {
-	Drift drift = {0};
+	ScyllaDrift drift = {0};
 
 	if (cql_result_has_columns_of(page, scylla_statement_get(variant->statement)))
 		return;
@@ -192,7 +153,7 @@ static void
 prepare_variant(const ScyllaScanState *scan, ScyllaScanVariant *variant, const char *cql)
 {
 	ScyllaReportContext about = {.relation = scan->remote_table};
-	Drift drift;
+	ScyllaDrift drift;
 
 	variant->statement = scylla_prepare(scan->session, cql, &about);
 	if (!has_drift(scan, variant, &drift))
@@ -269,6 +230,7 @@ start_scan(ForeignScanState *node)
 	if (!scylla_params_evaluate(scan->params, node->ss.ps.ps_ExprContext))
 		return SCYLLA_SCAN_DONE;
 	connect_scan(scan);
+	scylla_writers_settle(node->ss.ps.state);
 	if (!scylla_params_encode(scan->params, &encoded))
 		return SCYLLA_SCAN_DONE;
 	scan->variant = get_variant(scan, encoded->skipped);

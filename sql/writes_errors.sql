@@ -1,0 +1,106 @@
+-- What cannot be written: each refusal with its SQLSTATE and hint, and what stands afterwards.
+\getenv host SCYLLA_TEST_HOST
+\getenv port SCYLLA_TEST_PORT
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS scylla_fdw;
+CREATE SCHEMA writes_errors_test;
+SET search_path = writes_errors_test, public;
+CREATE SERVER writes_errors_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
+	keyspace 'fdw_writes_errors', read_consistency 'one', write_consistency 'one');
+CREATE FUNCTION cql(statement text) RETURNS void LANGUAGE sql AS
+	$$ SELECT scylla_execute('writes_errors_server', statement) $$;
+CREATE FUNCTION fails(statement text, OUT state text, OUT message text, OUT detail text, OUT hint text,
+	OUT context text) LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE statement;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+		detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, context = PG_EXCEPTION_CONTEXT;
+	detail = regexp_replace(detail, 'Node \S+(, shard \d+)?(:| says:) [^\n]*', 'Node N ...');
+	context = substring(context FROM '^(.*)\nSQL statement');
+END
+$$;
+\pset format unaligned
+\pset expanded on
+\pset null ~
+\pset footer off
+SELECT cql('DROP KEYSPACE IF EXISTS fdw_writes_errors');
+SELECT cql('CREATE KEYSPACE fdw_writes_errors WITH replication = '
+	'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
+SELECT cql('CREATE TABLE fdw_writes_errors.t (p int, c text, s text static, v int, PRIMARY KEY (p, c))');
+SELECT cql('CREATE TABLE fdw_writes_errors.hits (k int PRIMARY KEY, n counter)');
+RESET client_min_messages;
+CREATE FOREIGN TABLE t (p int, c text, s text, v int, at bigint OPTIONS (function 'writetime(v)'))
+	SERVER writes_errors_server;
+CREATE FOREIGN TABLE hits (k int, n bigint) SERVER writes_errors_server;
+CREATE FOREIGN TABLE half (p int, v int) SERVER writes_errors_server OPTIONS ("table" 't');
+CREATE FOREIGN TABLE twice (k int, a bigint, b bigint OPTIONS ("column" 'a'))
+	SERVER writes_errors_server OPTIONS ("table" 'hits');
+INSERT INTO t (p, c, v) VALUES (1, 'a', 1), (1, 'b', 2);
+
+---- refused when it is planned
+
+SELECT * FROM fails('UPDATE t SET p = p + 1');
+SELECT * FROM fails('UPDATE t SET v = 1, c = ''x'' WHERE p = 1');
+SELECT * FROM fails('INSERT INTO t VALUES (1, ''x'', ''s'', 1, 1)');
+SELECT * FROM fails('UPDATE t SET at = 1');
+SELECT * FROM fails('INSERT INTO half VALUES (1, 1)');
+SELECT * FROM fails('UPDATE half SET v = 1');
+SELECT * FROM fails('DELETE FROM half');
+SELECT * FROM fails('INSERT INTO hits VALUES (1, 1) ON CONFLICT DO NOTHING');
+SELECT * FROM fails('INSERT INTO hits (k) VALUES (1)');
+SELECT * FROM fails('UPDATE hits SET n = 1');
+SELECT * FROM fails('INSERT INTO t (p, c) VALUES (1, ''a'') ON CONFLICT (p, c) DO NOTHING');
+SELECT * FROM fails('INSERT INTO t (p, c) VALUES (1, ''a'') ON CONFLICT (p, c) DO UPDATE SET v = 1');
+ALTER FOREIGN TABLE hits OPTIONS (if_exists 'true');
+SELECT * FROM fails('DELETE FROM hits');
+ALTER FOREIGN TABLE hits OPTIONS (DROP if_exists);
+ALTER FOREIGN TABLE t OPTIONS (updatable 'false', truncatable 'false');
+SELECT * FROM fails('INSERT INTO t (p, c) VALUES (1, ''a'')');
+SELECT * FROM fails('UPDATE t SET v = 1');
+SELECT * FROM fails('DELETE FROM t');
+SELECT * FROM fails('TRUNCATE t');
+SELECT is_insertable_into FROM information_schema.tables WHERE table_schema = 'writes_errors_test' AND table_name = 't';
+ALTER FOREIGN TABLE t OPTIONS (DROP updatable, DROP truncatable);
+BEGIN READ ONLY;
+SELECT * FROM fails('INSERT INTO t (p, c) VALUES (1, ''a'')');
+ROLLBACK;
+
+---- refused when a row is reached: those before it may be written
+
+SELECT * FROM fails('INSERT INTO t (p, c, v) VALUES (2, ''a'', 1), (2, NULL, 2)');
+SELECT * FROM fails('INSERT INTO t (c, v) VALUES (''a'', 1)');
+SELECT * FROM fails('INSERT INTO t (p, c, v) VALUES (NULL, ''a'', 1)');
+ALTER FOREIGN TABLE t ALTER v TYPE bigint;
+SELECT * FROM fails('INSERT INTO t (p, c, v) VALUES (3, ''too large'', 3000000000)');
+SELECT * FROM fails('UPDATE t SET v = 3000000000 WHERE p = 1 AND c = ''b''');
+ALTER FOREIGN TABLE t ALTER v TYPE int;
+CREATE FUNCTION move_key() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.c = NEW.c || '!'; RETURN NEW; END $$;
+CREATE TRIGGER move_key BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION move_key();
+SELECT * FROM fails('UPDATE t SET v = 1 WHERE p = 1');
+DROP TRIGGER move_key ON t;
+SELECT p, c, s, v FROM t ORDER BY p, c;
+
+---- refused by the server: the row is named, and how many stand
+
+SELECT state, message, detail, hint, context FROM fails('INSERT INTO t (p, c, v) VALUES (4, repeat(''x'', 70000), 1)');
+SELECT cql('DROP TABLE fdw_writes_errors.t');
+SELECT state, message, hint, context FROM fails('INSERT INTO t (p, c, v) VALUES (5, ''a'', 1)');
+SELECT cql('CREATE TABLE fdw_writes_errors.t (p int, c text, s text static, v text, PRIMARY KEY (p, c))');
+-- key and type in the options: nobody asks the cluster before the statement is prepared
+CREATE FOREIGN TABLE planned (p int OPTIONS (key 'partition 1', type 'int'), c text OPTIONS (key 'clustering 1 asc',
+	type 'text'), v int OPTIONS (key 'regular', type 'int')) SERVER writes_errors_server OPTIONS ("table" 't');
+SELECT * FROM fails('INSERT INTO planned VALUES (5, ''a'', 1)');
+
+---- options
+
+ALTER FOREIGN TABLE t OPTIONS (ttl '-1');
+ALTER FOREIGN TABLE t OPTIONS (insert_nulls 'maybe');
+ALTER FOREIGN TABLE t OPTIONS (max_in_flight '0');
+ALTER FOREIGN TABLE t OPTIONS (if_exist 'true');
+ALTER SERVER writes_errors_server OPTIONS (ttl '1');
+
+SET client_min_messages = error;
+SELECT cql('DROP KEYSPACE fdw_writes_errors');
+DROP SCHEMA writes_errors_test CASCADE;
+DROP SERVER writes_errors_server CASCADE;

@@ -1,0 +1,403 @@
+/*
+ * The window of writes in flight: submit, hold back, take what has ended, drain.
+ *
+ * Whatever has ended is taken in any order, so that a slow node holds back its own rows only. The
+ * first failure ends the statement; its error is raised when the outcome of every row that was sent
+ * is known, since it tells how many were written.
+ */
+#include "postgres.h"
+
+#include "bridge/writer.h"
+
+#include "bridge/throttle.h"
+#include "bridge/transaction.h"
+#include "bridge/wait.h"
+#include "common/hashfn.h"
+#include "lib/ilist.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+
+/* Values in flight of one statement, together; a single larger row goes alone. */
+#define MAX_BYTES_IN_FLIGHT (16 * 1024 * 1024)
+/* Rows after which what was submitted is sent and what has ended is taken. */
+#define TURN_ROWS 32
+#define TURN_BYTES (64 * 1024)
+
+/* A write in flight. Its key's buffer stays when the slot gets another write. */
+typedef struct WriterSlot
+{
+	cql_request *request;
+	cql_statement *statement; /* borrowed */
+	size_t values_len;
+	bool *is_applied;
+	uint32 partition; /* hash of the routing key, of a conditional write */
+	char *key;
+	size_t key_len;
+	size_t key_size;
+} WriterSlot;
+
+struct ScyllaWriter
+{
+	MemoryContextCallback callback;
+	MemoryContext context;
+	dlist_node node; /* of live_writers */
+	ScyllaWriterSpec spec;
+	ScyllaThrottle throttle;
+	int level; /* of the transaction that the statement belongs to */
+	WriterSlot *slots;
+	int slot_count;
+	int in_flight;   /* the first so many slots */
+	size_t bytes;    /* of their values */
+	int unsent_rows; /* submitted since the loop last turned */
+	size_t unsent_bytes;
+	cql_result *result; /* while it is looked at */
+	bool has_warned;
+	bool has_failed;
+	cql_error error; /* the first */
+	char *error_key;
+	size_t error_key_len;
+	cql_statement *error_statement;
+	ScyllaWriterCounters counters;
+};
+
+static dlist_head live_writers = DLIST_STATIC_INIT(live_writers);
+
+/* ---- making and unmaking ---- */
+
+static void
+free_result(ScyllaWriter *writer)
+{
+	if (writer->result != NULL)
+		cql_result_free(writer->result);
+	writer->result = NULL;
+}
+
+static void
+reset_writer(void *argument)
+{
+	ScyllaWriter *writer = argument;
+
+	for (int i = 0; i < writer->in_flight; i++)
+		cql_request_free(writer->slots[i].request);
+	writer->in_flight = 0;
+	free_result(writer);
+	dlist_delete(&writer->node);
+}
+
+ScyllaWriter *
+scylla_writer_new(const ScyllaWriterSpec *spec)
+{
+	ScyllaWriter *writer = palloc0(sizeof(ScyllaWriter));
+
+	writer->context = CurrentMemoryContext;
+	writer->spec = *spec;
+	writer->throttle.rate = spec->rate;
+	writer->level = scylla_transaction_level();
+	dlist_push_tail(&live_writers, &writer->node);
+	writer->callback.func = reset_writer;
+	writer->callback.arg = writer;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &writer->callback);
+	scylla_session_pin(spec->session, CurrentMemoryContext);
+	return writer;
+}
+
+/* ---- what has ended ---- */
+
+/* What a conditional statement says of itself in its first column. */
+static bool
+read_applied(cql_result *result)
+{
+	cql_cell *cells = palloc(Max(cql_result_column_count(result), 1) * sizeof(cql_cell));
+	bool is_applied;
+
+	if (!cql_result_next_row(result, cells) || !cql_read_bool(cells[0], &is_applied))
+		ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
+						errmsg("the server did not tell whether the write was applied")));
+	pfree(cells);
+	return is_applied;
+}
+
+static void
+note_success(ScyllaWriter *writer, const WriterSlot *slot)
+{
+	writer->counters.written++;
+	/* The same words for each of a million rows help nobody. */
+	if (!writer->has_warned && cql_result_warning_count(writer->result) > 0)
+	{
+		writer->has_warned = true;
+		scylla_report_warnings(writer->result);
+	}
+	if (slot->is_applied != NULL)
+		*slot->is_applied = read_applied(writer->result);
+	free_result(writer);
+}
+
+static void
+note_failure(ScyllaWriter *writer, const cql_error *error, const WriterSlot *slot)
+{
+	if (error->may_be_applied)
+		writer->counters.unknown++;
+	else
+	{
+		writer->counters.refused++;
+		scylla_transaction_count(writer->level, -1);
+	}
+	if (writer->has_failed)
+		return;
+	writer->has_failed = true;
+	writer->error = *error;
+	writer->error_key = slot->key;
+	writer->error_key_len = slot->key_len;
+	writer->error_statement = slot->statement;
+}
+
+/* Take one that is done out of the window; its slot goes behind those in flight. */
+static void
+settle_slot(ScyllaWriter *writer, int index)
+{
+	WriterSlot slot = writer->slots[index];
+	cql_request *request = slot.request;
+	cql_status status;
+	cql_error error;
+
+	slot.request = NULL;
+	writer->in_flight--;
+	writer->slots[index] = writer->slots[writer->in_flight];
+	writer->slots[writer->in_flight] = slot;
+	writer->bytes -= slot.values_len;
+	status = cql_request_take_result(request, &writer->result, &error);
+	cql_request_free(request);
+	if (status == CQL_OK)
+		note_success(writer, &slot);
+	else
+		note_failure(writer, &error, &slot);
+}
+
+static void
+settle_done(ScyllaWriter *writer)
+{
+	for (int i = writer->in_flight - 1; i >= 0; i--)
+		if (cql_request_is_done(writer->slots[i].request))
+			settle_slot(writer, i);
+}
+
+/* ---- waiting ---- */
+
+static void
+wait_until(ScyllaWriter *writer, ScyllaWaitTest is_reached)
+{
+	uint64 waited_us = scylla_wait_total_us();
+
+	scylla_wait_until(is_reached, writer, -1);
+	writer->counters.wait_us += scylla_wait_total_us() - waited_us;
+	writer->unsent_rows = 0;
+	writer->unsent_bytes = 0;
+}
+
+static bool
+is_drained(void *argument)
+{
+	ScyllaWriter *writer = argument;
+
+	settle_done(writer);
+	return writer->in_flight == 0;
+}
+
+/* So much room that it pays to fill it again. */
+static bool
+has_room(void *argument)
+{
+	ScyllaWriter *writer = argument;
+	int low = writer->spec.max_in_flight - (writer->spec.max_in_flight + 7) / 8;
+
+	settle_done(writer);
+	return writer->in_flight <= low &&
+		   writer->bytes <= MAX_BYTES_IN_FLIGHT - MAX_BYTES_IN_FLIGHT / 8;
+}
+
+/* ---- failing ---- */
+
+static char *
+describe_others(const ScyllaWriterCounters *counters)
+{
+	if (counters->sent <= 1)
+		return NULL;
+	return psprintf("Of the " UINT64_FORMAT " rows that the statement has sent, " UINT64_FORMAT
+					" were written, " UINT64_FORMAT " may have been, and " UINT64_FORMAT
+					" were not.",
+					counters->sent, counters->written, counters->unknown, counters->refused);
+}
+
+static void fail(ScyllaWriter *writer) __attribute__((noreturn));
+
+static void
+fail(ScyllaWriter *writer)
+{
+	const ScyllaWriterSpec *spec = &writer->spec;
+	const char *cql = cql_statement_text(writer->error_statement);
+	ScyllaReportContext about = {
+		.session = spec->session, .relation = spec->relation, .is_write = true};
+
+	wait_until(writer, is_drained);
+	about.key =
+		spec->describe_key(spec->describe_argument, writer->error_key, writer->error_key_len);
+	about.others = describe_others(&writer->counters);
+	about.cql = pg_any_to_server(cql, strlen(cql), PG_UTF8);
+	scylla_report(&writer->error, &about);
+}
+
+void
+scylla_writer_drain(ScyllaWriter *writer)
+{
+	wait_until(writer, is_drained);
+	if (writer->has_failed)
+		fail(writer);
+}
+
+void
+scylla_writers_settle(const void *owner)
+{
+	dlist_iter iter;
+
+	dlist_foreach (iter, &live_writers)
+	{
+		ScyllaWriter *writer = dlist_container(ScyllaWriter, node, iter.cur);
+
+		if (writer->in_flight > 0 && (owner == NULL || writer->spec.owner != owner))
+			wait_until(writer, is_drained);
+	}
+}
+
+/* ---- submitting ---- */
+
+/* A slot with room for the key, behind those in flight. */
+static WriterSlot *
+reserve_slot(ScyllaWriter *writer, const ScyllaWrite *write)
+{
+	WriterSlot *slot;
+
+	if (writer->in_flight == writer->slot_count)
+	{
+		int count = Min(Max(16, 2 * writer->slot_count), writer->spec.max_in_flight);
+
+		if (writer->slots == NULL)
+			writer->slots = MemoryContextAlloc(writer->context, count * sizeof(WriterSlot));
+		else
+			writer->slots = repalloc(writer->slots, count * sizeof(WriterSlot));
+		memset(writer->slots + writer->slot_count, 0,
+			   (count - writer->slot_count) * sizeof(WriterSlot));
+		writer->slot_count = count;
+	}
+	slot = &writer->slots[writer->in_flight];
+	if (slot->key_size < write->key_len)
+	{
+		slot->key = MemoryContextAlloc(writer->context, 2 * write->key_len);
+		slot->key_size = 2 * write->key_len;
+	}
+	memcpy(slot->key, write->key, write->key_len);
+	slot->key_len = write->key_len;
+	slot->statement = write->statement;
+	slot->values_len = write->values_len;
+	slot->is_applied = write->is_applied;
+	return slot;
+}
+
+static bool
+is_full(const ScyllaWriter *writer, size_t values_len)
+{
+	return writer->in_flight >= writer->spec.max_in_flight ||
+		   (writer->in_flight > 0 && writer->bytes + values_len > MAX_BYTES_IN_FLIGHT);
+}
+
+/*
+ * Conditional writes of one partition compete with each other, and many of them at once make the
+ * server give up: one after the other.
+ */
+static void
+wait_for_partition(ScyllaWriter *writer, uint32 partition)
+{
+	for (int i = 0; i < writer->in_flight; i++)
+		if (writer->slots[i].partition == partition)
+		{
+			wait_until(writer, is_drained);
+			break;
+		}
+}
+
+static void
+submit_slot(ScyllaWriter *writer, WriterSlot *slot, const cql_request_spec *request)
+{
+	cql_error error;
+	cql_status status;
+
+	while ((status = cql_request_submit(writer->spec.session->cql, request, &slot->request,
+										&error)) == CQL_BUSY)
+		scylla_wait_room(writer->spec.session->cql);
+	writer->counters.sent++;
+	scylla_transaction_count(writer->level, 1);
+	if (status != CQL_OK)
+	{
+		note_failure(writer, &error, slot);
+		return;
+	}
+	writer->in_flight++;
+	writer->bytes += slot->values_len;
+	writer->counters.bytes += slot->values_len;
+}
+
+/* What was submitted leaves at a turn of the loop, and the server is not to wait for the window. */
+static void
+turn_now_and_then(ScyllaWriter *writer)
+{
+	if (++writer->unsent_rows < TURN_ROWS && writer->unsent_bytes < TURN_BYTES)
+		return;
+	CHECK_FOR_INTERRUPTS();
+	scylla_wait_nothing();
+	settle_done(writer);
+	writer->unsent_rows = 0;
+	writer->unsent_bytes = 0;
+}
+
+void
+scylla_writer_submit(ScyllaWriter *writer, const ScyllaWrite *write)
+{
+	cql_request_spec request = {
+		.statement = write->statement,
+		.values = write->values,
+		.values_len = write->values_len,
+		.value_count = write->value_count,
+		.consistency = (cql_consistency) writer->spec.consistency,
+		.serial_consistency =
+			(cql_consistency) (write->is_applied != NULL ? writer->spec.serial_consistency : 0),
+		.has_timestamp = write->timestamp_us != 0,
+		.timestamp_us = write->timestamp_us,
+		.routing_key = write->routing_key,
+		.routing_key_len = write->routing_key_len,
+		.is_idempotent = write->is_idempotent,
+	};
+	uint32 partition = 0;
+	WriterSlot *slot;
+
+	scylla_throttle(&writer->throttle, 1);
+	if (is_full(writer, write->values_len))
+		wait_until(writer, has_room);
+	if (write->is_applied != NULL)
+	{
+		partition =
+			hash_bytes((const unsigned char *) write->routing_key, (int) write->routing_key_len);
+		wait_for_partition(writer, partition);
+	}
+	if (writer->has_failed)
+		fail(writer);
+	slot = reserve_slot(writer, write);
+	slot->partition = partition;
+	submit_slot(writer, slot, &request);
+	writer->unsent_bytes += write->values_len;
+	turn_now_and_then(writer);
+}
+
+const ScyllaWriterCounters *
+scylla_writer_counters(const ScyllaWriter *writer)
+{
+	return &writer->counters;
+}

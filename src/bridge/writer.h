@@ -1,0 +1,78 @@
+/*
+ * A statement's writes: many in flight at once, each acknowledged before the statement ends.
+ *
+ * Made in CurrentMemoryContext, and given up by its reset: what is in flight then may or may not
+ * be applied, and counts as written for the WARNING of an aborted transaction.
+ */
+#ifndef SCYLLA_WRITER_H
+#define SCYLLA_WRITER_H
+
+#include "bridge/report.h"
+#include "bridge/session.h"
+
+typedef struct ScyllaWriter ScyllaWriter;
+
+/* A row's key as text, from the bytes that came with its write; for the error about it. */
+typedef char *(*ScyllaDescribeKey)(const void *argument, const char *key, size_t key_len);
+
+typedef struct ScyllaWriterSpec
+{
+	ScyllaSession *session;
+	const void *owner; /* the statement that writes: see scylla_writers_settle() */
+	int consistency;
+	int serial_consistency; /* 0: none */
+	int max_in_flight;
+	int rate;             /* rows per second; 0: no limit */
+	const char *relation; /* keyspace.table; must live as long as the writer */
+	ScyllaDescribeKey describe_key;
+	const void *describe_argument;
+} ScyllaWriterSpec;
+
+/* Pins the session. */
+extern ScyllaWriter *scylla_writer_new(const ScyllaWriterSpec *spec);
+
+/* Nothing in it need outlive the call, but for the statement and is_applied. */
+typedef struct ScyllaWrite
+{
+	cql_statement *statement;
+	const char *values; /* value_count encoded [value]s */
+	size_t values_len;
+	int value_count;
+	const char *routing_key; /* serialized partition key */
+	size_t routing_key_len;
+	int64 timestamp_us; /* 0: the server's */
+	bool is_idempotent;
+	const char *key; /* for describe_key */
+	size_t key_len;
+	bool *is_applied; /* of a conditional write: set once it is acknowledged; else NULL */
+} ScyllaWrite;
+
+/*
+ * Send a row; waits only while too much is in flight. Raises the first error of an earlier row as
+ * soon as it is known, once the outcome of all that was sent is.
+ */
+extern void scylla_writer_submit(ScyllaWriter *writer, const ScyllaWrite *write);
+
+/* Return when all that was sent is acknowledged; raise the first error. */
+extern void scylla_writer_drain(ScyllaWriter *writer);
+
+typedef struct ScyllaWriterCounters
+{
+	uint64 sent; /* rows */
+	uint64 written;
+	uint64 unknown; /* failed, but may be applied */
+	uint64 refused; /* surely not applied */
+	uint64 bytes;   /* of their values */
+	uint64 wait_us;
+} ScyllaWriterCounters;
+
+extern const ScyllaWriterCounters *scylla_writer_counters(const ScyllaWriter *writer);
+
+/*
+ * Have the writes of all other statements acknowledged, so that this one (its owner's pointer; NULL:
+ * none) reads them: triggers and functions see the rows that their statement has written so far.
+ * Errors are left to the statements that they belong to.
+ */
+extern void scylla_writers_settle(const void *owner);
+
+#endif /* SCYLLA_WRITER_H */

@@ -1,0 +1,43 @@
+/*
+ * EXPLAIN of writes: prints the contract that runs, and what became of the rows.
+ */
+#include "postgres.h"
+
+#include "exec/explain.h"
+
+#include "compat.h"
+#include "exec/modify.h"
+
+static void
+explain_plan(const ScyllaModifyPlan *plan, ExplainState *es)
+{
+	ScyllaModifyTarget target = plan->is_static_only ? SCYLLA_TARGET_STATIC : SCYLLA_TARGET_ROW;
+
+	ExplainPropertyText("Remote CQL", scylla_modify_plan_cql(plan, target, NULL), es);
+}
+
+static void
+explain_run(ScyllaWriter *writer, ExplainState *es)
+{
+	const ScyllaWriterCounters *counters;
+
+	/* What is still in flight belongs to what is told here. */
+	scylla_writer_drain(writer);
+	counters = scylla_writer_counters(writer);
+	ExplainPropertyUInteger("Rows Sent", NULL, counters->sent, es);
+	ExplainPropertyUInteger("Bytes Sent", NULL, counters->bytes, es);
+	if (es->timing)
+		ExplainPropertyFloat("Wait Time", "ms", counters->wait_us / 1000.0, 3, es);
+}
+
+void
+scyllaExplainForeignModify(ModifyTableState *mtstate, ResultRelInfo *result, List *fdw_private,
+						   int subplan_index, ExplainState *es)
+{
+	const ScyllaModifyState *modify = result->ri_FdwState;
+
+	if (es->verbose)
+		explain_plan(scylla_modify_plan_decode(fdw_private), es);
+	if (es->analyze && modify != NULL && modify->rows != NULL)
+		explain_run(scylla_row_writer_writer(modify->rows), es);
+}

@@ -1,0 +1,427 @@
+/*
+ * Encodes rows. Cells are made in the order of the plan's columns, the key first, so that an error
+ * in a value can tell which row has it; the statement's order may be another, and then they are
+ * copied once more.
+ */
+#include "postgres.h"
+
+#include "exec/write_row.h"
+
+#include "bridge/transaction.h"
+#include "exec/drift.h"
+#include "exec/row_key.h"
+#include "types/typemap.h"
+#include "utils/memutils.h"
+
+/* The length that stands before the bytes of a [value]. */
+#define VALUE_HEADER_BYTES 4
+
+/* A CQL text of the plan, prepared. */
+typedef struct WriteTarget
+{
+	ScyllaStatement *statement; /* NULL: not prepared yet */
+	int bind_count;
+	int *order;                   /* columns, in the order of the bind variables */
+	bool is_in_order;             /* of the plan's columns */
+	ScyllaConverter **converters; /* by column */
+} WriteTarget;
+
+struct ScyllaRowWriter
+{
+	const ScyllaModifyPlan *plan;
+	Relation relation;
+	char *remote_table;
+	ScyllaSession *session;
+	ScyllaWriter *writer;
+	MemoryContext context;
+	MemoryContext row_context; /* reset with each row */
+	bool has_static;           /* the plan writes a static column */
+	ScyllaRowValue *values;
+	const cql_type **types; /* by column, once a target that binds it is prepared */
+	WriteTarget targets[2]; /* by ScyllaModifyTarget */
+	/* of the row that is encoded */
+	const WriteTarget *target;
+	StringInfoData cells;
+	int *starts; /* in cells, by column; -1: not there (yet) */
+	StringInfoData ordered;
+	StringInfoData routing_key;
+	StringInfoData key; /* key cells, long ones cut: [int] length and bytes */
+};
+
+static char *describe_key(const void *argument, const char *key, size_t key_len);
+
+static int
+count_key(const ScyllaModifyPlan *plan)
+{
+	return plan->partition_count + plan->clustering_count;
+}
+
+ScyllaRowWriter *
+scylla_row_writer_new(const ScyllaModifyPlan *plan, Relation relation, ScyllaSession *session,
+					  const EState *owner)
+{
+	ScyllaRowWriter *rows = palloc0(sizeof(ScyllaRowWriter));
+	ScyllaWriterSpec spec = {
+		.session = session,
+		.owner = owner,
+		.consistency = scylla_write_consistency(plan->write_consistency),
+		.serial_consistency = plan->serial_consistency,
+		.max_in_flight = plan->max_in_flight,
+		.rate = plan->write_rate,
+		.describe_key = describe_key,
+		.describe_argument = rows,
+	};
+
+	rows->plan = plan;
+	rows->relation = relation;
+	rows->remote_table = psprintf("%s.%s", plan->keyspace, plan->table);
+	rows->session = session;
+	rows->context = CurrentMemoryContext;
+	rows->row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "scylla_fdw row", ALLOCSET_DEFAULT_SIZES);
+	rows->values = palloc0(Max(plan->column_count, 1) * sizeof(ScyllaRowValue));
+	rows->types = palloc0(Max(plan->column_count, 1) * sizeof(cql_type *));
+	rows->starts = palloc0(Max(plan->column_count, 1) * sizeof(int));
+	for (int i = 0; i < plan->column_count; i++)
+		rows->has_static |= plan->columns[i].role == SCYLLA_KEY_STATIC;
+	initStringInfo(&rows->cells);
+	initStringInfo(&rows->ordered);
+	initStringInfo(&rows->routing_key);
+	initStringInfo(&rows->key);
+	spec.relation = rows->remote_table;
+	rows->writer = scylla_writer_new(&spec);
+	return rows;
+}
+
+ScyllaRowValue *
+scylla_row_writer_values(ScyllaRowWriter *rows)
+{
+	return rows->values;
+}
+
+ScyllaWriter *
+scylla_row_writer_writer(ScyllaRowWriter *rows)
+{
+	return rows->writer;
+}
+
+/* ---- the row's key, for errors ---- */
+
+static void
+pack_key(ScyllaRowWriter *rows)
+{
+	resetStringInfo(&rows->key);
+	for (int i = 0; i < count_key(rows->plan); i++)
+	{
+		const uint8 *cell;
+		int32 len;
+
+		if (rows->starts[i] < 0)
+			break;
+		cell = (const uint8 *) rows->cells.data + rows->starts[i];
+		len = (int32) cql_get_u32(cell);
+		appendBinaryStringInfo(&rows->key, (const char *) cell,
+							   VALUE_HEADER_BYTES + Min(Max(len, 0), SCYLLA_KEY_SHOWN_BYTES));
+	}
+}
+
+static char *
+describe_key(const void *argument, const char *key, size_t key_len)
+{
+	const ScyllaRowWriter *rows = argument;
+	const char *end = key + key_len;
+	StringInfoData out;
+
+	initStringInfo(&out);
+	for (int i = 0; i < count_key(rows->plan) && key < end; i++)
+	{
+		cql_cell cell = {(const uint8 *) key + VALUE_HEADER_BYTES,
+						 (int32) cql_get_u32((const uint8 *) key)};
+
+		scylla_row_key_append(&out, rows->plan->columns[i].name, rows->types[i], cell);
+		key += VALUE_HEADER_BYTES + Min(Max(cell.len, 0), SCYLLA_KEY_SHOWN_BYTES);
+	}
+	return out.data;
+}
+
+static void
+add_row_context(void *argument)
+{
+	ScyllaRowWriter *rows = argument;
+	char *key;
+
+	pack_key(rows);
+	key = describe_key(rows, rows->key.data, rows->key.len);
+	errcontext(key[0] != '\0' ? "row with %s to be written to foreign table \"%s\""
+							  : "row%s to be written to foreign table \"%s\"",
+			   key, RelationGetRelationName(rows->relation));
+	pfree(key);
+}
+
+/* ---- targets ---- */
+
+static bool
+has_drift(const ScyllaRowWriter *rows, const WriteTarget *target, ScyllaDrift *drift)
+{
+	const cql_statement *statement = scylla_statement_get(target->statement);
+
+	*drift = (ScyllaDrift) {0};
+	if (cql_statement_bind_count(statement) != target->bind_count)
+		return true;
+	for (int i = 0; i < target->bind_count; i++)
+	{
+		const ScyllaModifyColumn *column = &rows->plan->columns[target->order[i]];
+		const cql_type *type = cql_statement_bind(statement, i)->type;
+
+		*drift = (ScyllaDrift) {column->name, type, column->type_text};
+		/* What is added to a column, or taken from it, may be of a type of its own. */
+		if ((column->assign == SCYLLA_ASSIGN_KEY || column->assign == SCYLLA_ASSIGN_VALUE) &&
+			!scylla_drift_is_type(type, column->type_text))
+			return true;
+	}
+	return false;
+}
+
+/* A statement that was prepared before the remote table changed is prepared again. */
+static void
+prepare_statement(ScyllaRowWriter *rows, WriteTarget *target, const char *cql)
+{
+	ScyllaReportContext about = {.session = rows->session, .relation = rows->remote_table};
+	ScyllaDrift drift;
+
+	target->statement = scylla_prepare(rows->session, cql, &about);
+	if (!has_drift(rows, target, &drift))
+		return;
+	scylla_statement_forget(rows->session, target->statement);
+	scylla_statement_release(target->statement);
+	target->statement = scylla_prepare(rows->session, cql, &about);
+	if (has_drift(rows, target, &drift))
+		scylla_drift_raise(rows->session, target->statement,
+						   RelationGetRelationName(rows->relation), rows->remote_table, &drift);
+}
+
+static void
+make_converters(ScyllaRowWriter *rows, WriteTarget *target)
+{
+	const cql_statement *statement = scylla_statement_get(target->statement);
+
+	for (int i = 0; i < target->bind_count; i++)
+	{
+		int index = target->order[i];
+		Form_pg_attribute attribute =
+			TupleDescAttr(RelationGetDescr(rows->relation), rows->plan->columns[index].attnum - 1);
+		ScyllaConverterSpec spec = {
+			.cql = cql_statement_bind(statement, i)->type,
+			.type = attribute->atttypid,
+			.typmod = attribute->atttypmod,
+			.table = RelationGetRelationName(rows->relation),
+			.column = NameStr(attribute->attname),
+			.is_excess_truncated = rows->plan->is_excess_truncated,
+		};
+
+		rows->types[index] = spec.cql;
+		target->converters[index] = scylla_converter_new(&spec);
+	}
+}
+
+static void
+prepare_target(ScyllaRowWriter *rows, ScyllaModifyTarget kind)
+{
+	WriteTarget *target = &rows->targets[kind];
+	const ScyllaModifyPlan *plan = rows->plan;
+	MemoryContext caller = MemoryContextSwitchTo(rows->context);
+	int bind_count = 0;
+	char *cql;
+
+	target->order = palloc0(Max(plan->column_count, 1) * sizeof(int));
+	target->converters = palloc0(Max(plan->column_count, 1) * sizeof(ScyllaConverter *));
+	for (int i = 0; i < plan->column_count; i++)
+		bind_count += scylla_modify_plan_binds(plan, &plan->columns[i], kind);
+	target->bind_count = bind_count;
+	target->is_in_order = true;
+	cql = scylla_modify_plan_cql(plan, kind, target->order);
+	for (int i = 1; i < bind_count; i++)
+		target->is_in_order &= target->order[i - 1] < target->order[i];
+	prepare_statement(rows, target, cql);
+	make_converters(rows, target);
+	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * Which of the two texts a row takes. A partition that has static columns alone reads as one row
+ * whose clustering columns are NULL, so such a row is about the static columns.
+ */
+static ScyllaModifyTarget
+choose_target(const ScyllaRowWriter *rows)
+{
+	const ScyllaModifyPlan *plan = rows->plan;
+
+	if (plan->is_static_only)
+		return SCYLLA_TARGET_STATIC;
+	if (!rows->has_static || plan->clustering_count == 0)
+		return SCYLLA_TARGET_ROW;
+	for (int i = plan->partition_count; i < plan->column_count; i++)
+		if (plan->columns[i].role != SCYLLA_KEY_STATIC && !rows->values[i].is_null)
+			return SCYLLA_TARGET_ROW;
+	return SCYLLA_TARGET_STATIC;
+}
+
+/* ---- encoding ---- */
+
+static void
+append_length(StringInfo out, int32 length)
+{
+	enlargeStringInfo(out, VALUE_HEADER_BYTES);
+	cql_put_u32((uint8 *) out->data + out->len, (uint32) length);
+	out->len += VALUE_HEADER_BYTES;
+}
+
+static void
+refuse_null_key(const ScyllaRowWriter *rows, const ScyllaModifyColumn *column)
+{
+	Form_pg_attribute attribute =
+		TupleDescAttr(RelationGetDescr(rows->relation), column->attnum - 1);
+
+	ereport(ERROR, (errcode(ERRCODE_NOT_NULL_VIOLATION),
+					errmsg("null value in primary key column \"%s\" of foreign table \"%s\"",
+						   NameStr(attribute->attname), RelationGetRelationName(rows->relation)),
+					errhint("Give every column of the primary key a value."),
+					errtablecol(rows->relation, column->attnum)));
+}
+
+static void
+encode_null(ScyllaRowWriter *rows, const ScyllaModifyColumn *column)
+{
+	const ScyllaModifyPlan *plan = rows->plan;
+	bool is_unset = plan->kind == SCYLLA_MODIFY_INSERT &&
+					(plan->insert_nulls == SCYLLA_INSERT_UNSET || !column->is_named);
+
+	if (column->assign == SCYLLA_ASSIGN_KEY)
+		refuse_null_key(rows, column);
+	append_length(&rows->cells, is_unset || column->assign != SCYLLA_ASSIGN_VALUE ? CQL_CELL_UNSET
+																				  : CQL_CELL_NULL);
+}
+
+static void
+encode_column(ScyllaRowWriter *rows, int index)
+{
+	const ScyllaRowValue *value = &rows->values[index];
+	int start = rows->cells.len;
+
+	if (value->is_left_out)
+		append_length(&rows->cells, CQL_CELL_UNSET);
+	else if (value->is_null)
+		encode_null(rows, &rows->plan->columns[index]);
+	else
+		(void) scylla_encode(rows->target->converters[index], value->value, SCYLLA_ROUND_STORE,
+							 &rows->cells);
+	rows->starts[index] = start;
+}
+
+static void
+encode_cells(ScyllaRowWriter *rows)
+{
+	ErrorContextCallback context = {
+		.previous = error_context_stack, .callback = add_row_context, .arg = rows};
+	const ScyllaModifyPlan *plan = rows->plan;
+
+	resetStringInfo(&rows->cells);
+	for (int i = 0; i < plan->column_count; i++)
+		rows->starts[i] = -1;
+	error_context_stack = &context;
+	for (int i = 0; i < plan->column_count; i++)
+		if (rows->target->converters[i] != NULL)
+			encode_column(rows, i);
+	error_context_stack = context.previous;
+}
+
+static int
+cell_size(const ScyllaRowWriter *rows, int index)
+{
+	int32 len = (int32) cql_get_u32((const uint8 *) rows->cells.data + rows->starts[index]);
+
+	return VALUE_HEADER_BYTES + Max(len, 0);
+}
+
+static const StringInfoData *
+order_cells(ScyllaRowWriter *rows)
+{
+	if (rows->target->is_in_order)
+		return &rows->cells;
+	resetStringInfo(&rows->ordered);
+	for (int i = 0; i < rows->target->bind_count; i++)
+	{
+		int index = rows->target->order[i];
+
+		appendBinaryStringInfo(&rows->ordered, rows->cells.data + rows->starts[index],
+							   cell_size(rows, index));
+	}
+	return &rows->ordered;
+}
+
+static void
+make_routing_key(ScyllaRowWriter *rows)
+{
+	int count = rows->plan->partition_count;
+	cql_cell *key = palloc(count * sizeof(cql_cell));
+	size_t len;
+
+	for (int i = 0; i < count; i++)
+		key[i] =
+			(cql_cell) {(const uint8 *) rows->cells.data + rows->starts[i] + VALUE_HEADER_BYTES,
+						cell_size(rows, i) - VALUE_HEADER_BYTES};
+	if (!cql_key_measure(key, count, &len))
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("partition key of a row of foreign table \"%s\" is too long",
+							   RelationGetRelationName(rows->relation)),
+						errdetail("CQL takes at most 65535 bytes.")));
+	resetStringInfo(&rows->routing_key);
+	enlargeStringInfo(&rows->routing_key, (int) len);
+	cql_key_write(key, count, (uint8 *) rows->routing_key.data);
+	rows->routing_key.len = (int) len;
+}
+
+/* Twice the same is once, but for what adds to what stands there. */
+static bool
+is_idempotent(const ScyllaModifyPlan *plan)
+{
+	if (plan->is_conditional || plan->is_counter)
+		return false;
+	for (int i = 0; i < plan->column_count; i++)
+		if (plan->columns[i].assign == SCYLLA_ASSIGN_ADD ||
+			plan->columns[i].assign == SCYLLA_ASSIGN_PREPEND)
+			return false;
+	return true;
+}
+
+void
+scylla_row_writer_send(ScyllaRowWriter *rows, bool *is_applied)
+{
+	const ScyllaModifyPlan *plan = rows->plan;
+	ScyllaModifyTarget kind = choose_target(rows);
+	MemoryContext caller;
+	const StringInfoData *values;
+	ScyllaWrite write = {.is_applied = is_applied, .is_idempotent = is_idempotent(plan)};
+
+	rows->target = &rows->targets[kind];
+	if (rows->target->statement == NULL)
+		prepare_target(rows, kind);
+	caller = MemoryContextSwitchTo(rows->row_context);
+	encode_cells(rows);
+	make_routing_key(rows);
+	pack_key(rows);
+	values = order_cells(rows);
+	write.statement = scylla_statement_get(rows->target->statement);
+	write.values = values->data;
+	write.values_len = values->len;
+	write.value_count = rows->target->bind_count;
+	write.routing_key = rows->routing_key.data;
+	write.routing_key_len = rows->routing_key.len;
+	/* Lightweight transactions and counters have an order of the server's own. */
+	write.timestamp_us = plan->is_conditional || plan->is_counter ? 0 : scylla_write_timestamp_us();
+	write.key = rows->key.data;
+	write.key_len = rows->key.len;
+	scylla_writer_submit(rows->writer, &write);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(rows->row_context);
+}

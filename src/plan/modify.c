@@ -1,0 +1,442 @@
+/*
+ * Plans writes of single rows: which columns a statement binds, and what CQL cannot do, which is
+ * refused here, before anything is sent, with the remedy.
+ *
+ * A row is told by its whole primary key, so that key has to be declared. Columns that an INSERT
+ * does not name are left out, for a NULL that is written is a tombstone.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "compat.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/appendinfo.h"
+#include "optimizer/inherit.h"
+#include "plan/modify.h"
+#include "plan/modify_plan.h"
+#include "rewrite/rewriteHandler.h"
+#include "utils/rel.h"
+
+#include "catalog/table.h"
+
+#define OFFSET FirstLowInvalidHeapAttributeNumber
+
+/* A plan that is being made. */
+typedef struct ModifyMaker
+{
+	const ScyllaTable *table;
+	Relation relation;
+	const Bitmapset *named; /* columns that get a value from the statement, with core's offset */
+	bool has_unnamed; /* others may get one, too: from a trigger, or from a parent's default */
+	ScyllaModifyPlan plan;
+} ModifyMaker;
+
+int
+scyllaIsForeignRelUpdatable(Relation relation)
+{
+	ScyllaOptions *options = scylla_options_of_table(RelationGetRelid(relation), InvalidOid);
+
+	return options->is_updatable ? (1 << CMD_INSERT) | (1 << CMD_UPDATE) | (1 << CMD_DELETE) : 0;
+}
+
+/* ---- refusals ---- */
+
+static void
+refuse_missing_key(const ScyllaTable *table, const char *what, int position)
+{
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+		 errmsg("cannot write foreign table \"%s\": it has no column for all of the primary key",
+				table->local_name),
+		 errdetail("Column %d of the remote %s key has no local column.", position, what),
+		 errhint("Declare the whole primary key, or run IMPORT FOREIGN SCHEMA again.")));
+}
+
+static void
+refuse_key_change(const ScyllaTable *table, const ScyllaColumn *column)
+{
+	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("cannot change primary key column \"%s\" of foreign table \"%s\"",
+						   column->local_name, table->local_name),
+					errdetail("CQL has no way to move a row."),
+					errhint("Insert the row with its new key, then delete the old one.")));
+}
+
+static void
+refuse_computed(const ScyllaTable *table, const ScyllaColumn *column)
+{
+	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("cannot write column \"%s\" of foreign table \"%s\"", column->local_name,
+						   table->local_name),
+					errdetail("It shows %s, which is read only.", column->name),
+					errhint("Leave it out of the statement's list of columns.")));
+}
+
+static void
+refuse_twice(const ScyllaTable *table, const ScyllaColumn *column)
+{
+	ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN),
+					errmsg("remote column \"%s\" would be written twice", column->name),
+					errdetail("More than one column of foreign table \"%s\" stands for it.",
+							  table->local_name),
+					errhint("Write one of them.")));
+}
+
+static void
+refuse_conditional_counter(const ScyllaTable *table, ScyllaModifyKind kind)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 kind == SCYLLA_MODIFY_INSERT
+				 ? errmsg("ON CONFLICT is not supported on counter table \"%s\"", table->local_name)
+				 : errmsg("option \"if_exists\" is not supported on counter table \"%s\"",
+						  table->local_name),
+			 errdetail("CQL has no conditional updates of counters."),
+			 kind == SCYLLA_MODIFY_INSERT ? errhint("INSERT without it adds to the counter.")
+										  : errhint("Take the option from the foreign table.")));
+}
+
+static void
+refuse_no_counter(const ScyllaTable *table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot insert into counter table \"%s\" without a counter", table->local_name),
+			 errdetail("In CQL a row of a counter table is made by adding to a counter."),
+			 errhint("Give a counter column a value: it is added.")));
+}
+
+static void
+refuse_counter_assignment(const ScyllaTable *table, const ScyllaColumn *column)
+{
+	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("cannot set counter column \"%s\" of foreign table \"%s\"",
+						   column->local_name, table->local_name),
+					errdetail("CQL can only add to a counter."),
+					errhint("Add to it or take from it, as in SET %s = %s + 1.", column->local_name,
+							column->local_name)));
+}
+
+/* ---- columns ---- */
+
+static bool
+is_counter_table(const ScyllaTable *table)
+{
+	for (int i = 0; i < table->column_count; i++)
+		if (table->columns[i].cql_type != NULL &&
+			table->columns[i].function == SCYLLA_FUNCTION_NONE &&
+			table->columns[i].cql_type->id == CQL_TYPE_COUNTER)
+			return true;
+	return false;
+}
+
+static bool
+is_named(const ModifyMaker *maker, const ScyllaColumn *column)
+{
+	return bms_is_member(column->attnum - OFFSET, maker->named);
+}
+
+static void
+check_twice(const ModifyMaker *maker, const ScyllaColumn *column)
+{
+	for (int i = 0; i < maker->plan.column_count; i++)
+		if (strcmp(maker->plan.columns[i].name, column->name) == 0)
+			refuse_twice(maker->table, column);
+}
+
+static void
+add_column(ModifyMaker *maker, const ScyllaColumn *column, ScyllaAssign assign)
+{
+	ScyllaModifyColumn *out = &maker->plan.columns[maker->plan.column_count];
+
+	check_twice(maker, column);
+	maker->plan.column_count++;
+	out->attnum = column->attnum;
+	out->name = pstrdup(column->name);
+	out->type_text = pstrdup(column->cql_type_text);
+	out->role = column->role;
+	out->assign = assign;
+	out->is_named = assign == SCYLLA_ASSIGN_KEY || is_named(maker, column);
+}
+
+static bool
+is_key(const ScyllaColumn *column)
+{
+	return column->role == SCYLLA_KEY_PARTITION || column->role == SCYLLA_KEY_CLUSTERING;
+}
+
+/* Of several local columns for a key column, the one that the statement names. */
+static const ScyllaColumn *
+find_key_source(const ModifyMaker *maker, const ScyllaColumn *column)
+{
+	for (int i = 0; i < maker->table->column_count; i++)
+	{
+		const ScyllaColumn *other = &maker->table->columns[i];
+
+		if (other->attnum != 0 && other->function == SCYLLA_FUNCTION_NONE &&
+			strcmp(other->name, column->name) == 0 && is_named(maker, other))
+			return other;
+	}
+	return column;
+}
+
+static void
+add_key(ModifyMaker *maker, ScyllaColumn **key, int count, const char *what)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (key[i] == NULL)
+			refuse_missing_key(maker->table, what, i + 1);
+		add_column(maker, find_key_source(maker, key[i]), SCYLLA_ASSIGN_KEY);
+	}
+}
+
+static void
+begin_plan(ModifyMaker *maker, ScyllaModifyKind kind)
+{
+	const ScyllaTable *table = maker->table;
+	const ScyllaOptions *options = table->options;
+	ScyllaModifyPlan *plan = &maker->plan;
+
+	plan->kind = kind;
+	plan->keyspace = pstrdup(options->keyspace);
+	plan->table = pstrdup(options->table);
+	plan->is_counter = is_counter_table(table);
+	plan->serverid = options->serverid;
+	plan->write_consistency = options->write_consistency;
+	plan->serial_consistency = options->serial_consistency;
+	plan->max_in_flight = options->max_in_flight;
+	plan->batch_size = options->batch_size;
+	plan->write_rate = options->write_rate;
+	plan->ttl_s = plan->is_counter || kind == SCYLLA_MODIFY_DELETE ? -1 : options->ttl_s;
+	plan->insert_nulls = options->insert_nulls;
+	plan->is_excess_truncated = options->excess_precision == SCYLLA_EXCESS_TRUNCATE;
+	plan->columns = palloc0(Max(table->column_count, 1) * sizeof(ScyllaModifyColumn));
+	add_key(maker, table->partition_key, table->partition_count, "partition");
+	plan->partition_count = plan->column_count;
+	add_key(maker, table->clustering_key, table->clustering_count, "clustering");
+	plan->clustering_count = plan->column_count - plan->partition_count;
+}
+
+/* ---- INSERT ---- */
+
+/* The named columns, and those that get a value of their own: by a default, or generated. */
+static Bitmapset *
+add_defaulted(Relation relation, const Bitmapset *named)
+{
+	TupleDesc descriptor = RelationGetDescr(relation);
+	Bitmapset *result = bms_copy(named);
+
+	for (int i = 0; i < descriptor->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+
+		if (attribute->attisdropped || scylla_is_virtual(attribute))
+			continue;
+		if (attribute->attgenerated || build_column_default(relation, i + 1) != NULL)
+			result = bms_add_member(result, attribute->attnum - OFFSET);
+	}
+	return result;
+}
+
+static void
+add_insert_columns(ModifyMaker *maker)
+{
+	const ScyllaTable *table = maker->table;
+
+	for (int i = 0; i < table->column_count; i++)
+	{
+		const ScyllaColumn *column = &table->columns[i];
+
+		if (column->attnum == 0 || is_key(column))
+			continue;
+		if (column->function != SCYLLA_FUNCTION_NONE)
+		{
+			if (is_named(maker, column))
+				refuse_computed(table, column);
+			continue;
+		}
+		if (is_named(maker, column) || maker->has_unnamed)
+			add_column(maker, column,
+					   maker->plan.is_counter ? SCYLLA_ASSIGN_ADD : SCYLLA_ASSIGN_VALUE);
+	}
+}
+
+/* Values for static columns alone, and none for what would tell a row of the partition. */
+static bool
+is_static_insert(const ModifyMaker *maker)
+{
+	const ScyllaModifyPlan *plan = &maker->plan;
+	int key_count = plan->partition_count + plan->clustering_count;
+
+	if (plan->clustering_count == 0 || plan->column_count == key_count)
+		return false;
+	for (int i = plan->partition_count; i < plan->column_count; i++)
+	{
+		const ScyllaColumn *column = &maker->table->columns[plan->columns[i].attnum - 1];
+
+		if (i < key_count ? is_named(maker, column) : column->role != SCYLLA_KEY_STATIC)
+			return false;
+	}
+	return true;
+}
+
+static void
+plan_insert(ModifyMaker *maker)
+{
+	maker->named = add_defaulted(maker->relation, maker->named);
+	begin_plan(maker, SCYLLA_MODIFY_INSERT);
+	add_insert_columns(maker);
+	maker->plan.is_static_only = is_static_insert(maker);
+	if (maker->plan.is_counter &&
+		maker->plan.column_count == maker->plan.partition_count + maker->plan.clustering_count)
+		refuse_no_counter(maker->table);
+}
+
+ScyllaModifyPlan *
+scylla_modify_plan_insert(Oid relid, Oid userid, const Bitmapset *named)
+{
+	ModifyMaker *maker = palloc0(sizeof(ModifyMaker));
+
+	maker->table = scylla_table_open(relid, userid);
+	maker->relation = table_open(relid, NoLock);
+	maker->named = named;
+	maker->has_unnamed = true;
+	plan_insert(maker);
+	table_close(maker->relation, NoLock);
+	return &maker->plan;
+}
+
+/* ---- UPDATE and DELETE ---- */
+
+static void
+plan_update(ModifyMaker *maker)
+{
+	const ScyllaTable *table = maker->table;
+	ScyllaModifyPlan *plan = &maker->plan;
+
+	begin_plan(maker, SCYLLA_MODIFY_UPDATE);
+	plan->is_conditional = table->options->is_conditional;
+	plan->is_static_only = plan->clustering_count > 0;
+	for (int i = 0; i < table->column_count; i++)
+	{
+		const ScyllaColumn *column = &table->columns[i];
+
+		if (column->attnum == 0 || (!is_named(maker, column) && !maker->has_unnamed))
+			continue;
+		if (is_key(column) && is_named(maker, column))
+			refuse_key_change(table, column);
+		if (column->function != SCYLLA_FUNCTION_NONE && is_named(maker, column))
+			refuse_computed(table, column);
+		if (is_key(column) || column->function != SCYLLA_FUNCTION_NONE)
+			continue;
+		if (plan->is_counter)
+			refuse_counter_assignment(table, column);
+		add_column(maker, column, SCYLLA_ASSIGN_VALUE);
+		plan->is_static_only &= column->role == SCYLLA_KEY_STATIC;
+	}
+}
+
+static void
+plan_delete(ModifyMaker *maker)
+{
+	const ScyllaTable *table = maker->table;
+
+	begin_plan(maker, SCYLLA_MODIFY_DELETE);
+	maker->plan.is_conditional = table->options->is_conditional;
+	for (int i = 0; i < table->column_count; i++)
+		if (table->columns[i].attnum != 0 && table->columns[i].role == SCYLLA_KEY_STATIC &&
+			table->columns[i].function == SCYLLA_FUNCTION_NONE)
+			add_column(maker, &table->columns[i], SCYLLA_ASSIGN_DELETE);
+}
+
+static void
+add_key_target(PlannerInfo *root, Index rtindex, const ScyllaColumn *column)
+{
+	Var *var =
+		makeVar((int) rtindex, column->attnum, column->type, column->typmod, column->collation, 0);
+
+	add_row_identity_var(
+		root, var, rtindex,
+		scylla_modify_key_name(column->attnum, column->type, column->typmod, column->collation));
+}
+
+/* For UPDATE core asks for the whole row itself. */
+static void
+add_whole_row_target(PlannerInfo *root, Index rtindex)
+{
+	Var *var = makeVar((int) rtindex, InvalidAttrNumber, RECORDOID, -1, InvalidOid, 0);
+
+	add_row_identity_var(root, var, rtindex, "wholerow");
+}
+
+void
+scyllaAddForeignUpdateTargets(PlannerInfo *root, Index rtindex, RangeTblEntry *rte,
+							  Relation relation)
+{
+	ScyllaTable *table =
+		scylla_table_open(RelationGetRelid(relation), scylla_target_userid(root, rtindex));
+
+	for (int i = 0; i < table->partition_count; i++)
+	{
+		if (table->partition_key[i] == NULL)
+			refuse_missing_key(table, "partition", i + 1);
+		add_key_target(root, rtindex, table->partition_key[i]);
+	}
+	for (int i = 0; i < table->clustering_count; i++)
+	{
+		if (table->clustering_key[i] == NULL)
+			refuse_missing_key(table, "clustering", i + 1);
+		add_key_target(root, rtindex, table->clustering_key[i]);
+	}
+	if (root->parse->commandType == CMD_DELETE && root->parse->returningList != NIL)
+		add_whole_row_target(root, rtindex);
+}
+
+/* ---- the callback ---- */
+
+static bool
+has_trigger(Relation relation, CmdType operation)
+{
+	const TriggerDesc *triggers = relation->trigdesc;
+
+	if (triggers == NULL)
+		return false;
+	return operation == CMD_INSERT ? triggers->trig_insert_before_row
+								   : triggers->trig_update_before_row;
+}
+
+List *
+scyllaPlanForeignModify(PlannerInfo *root, ModifyTable *plan, Index result_relation,
+						int subplan_index)
+{
+	RangeTblEntry *rte = planner_rt_fetch(result_relation, root);
+	ModifyMaker maker = {0};
+
+	maker.table = scylla_table_open(rte->relid, scylla_target_userid(root, result_relation));
+	maker.relation = table_open(rte->relid, NoLock);
+	maker.has_unnamed = has_trigger(maker.relation, plan->operation);
+	switch (plan->operation)
+	{
+		case CMD_INSERT:
+			maker.named = scylla_inserted_columns(root, rte);
+			plan_insert(&maker);
+			maker.plan.is_conditional = plan->onConflictAction == ONCONFLICT_NOTHING;
+			break;
+		case CMD_UPDATE:
+			maker.named = scylla_updated_columns(root, result_relation);
+			plan_update(&maker);
+			break;
+		case CMD_DELETE:
+			plan_delete(&maker);
+			break;
+		default:
+			elog(ERROR, "unexpected operation %d on a foreign table", (int) plan->operation);
+	}
+	table_close(maker.relation, NoLock);
+	if (maker.plan.is_conditional && maker.plan.is_counter)
+		refuse_conditional_counter(maker.table, maker.plan.kind);
+	return scylla_modify_plan_encode(&maker.plan);
+}

@@ -1,0 +1,106 @@
+/*
+ * THE CONTRACT between planner and executor for writes of single rows. Made by plan/modify.c,
+ * packed into a ModifyTable's fdwPrivLists by the one encode function, unpacked by the one decode
+ * function; EXPLAIN prints the same struct that runs.
+ */
+#ifndef SCYLLA_MODIFY_PLAN_H
+#define SCYLLA_MODIFY_PLAN_H
+
+#include "postgres.h"
+
+#include "access/attnum.h"
+#include "nodes/bitmapset.h"
+#include "nodes/pg_list.h"
+#include "option.h"
+
+typedef enum ScyllaModifyKind
+{
+	SCYLLA_MODIFY_INSERT,
+	SCYLLA_MODIFY_UPDATE,
+	SCYLLA_MODIFY_DELETE
+} ScyllaModifyKind;
+
+/* What the statement does with a bind variable's value. */
+typedef enum ScyllaAssign
+{
+	SCYLLA_ASSIGN_KEY,      /* tells the row */
+	SCYLLA_ASSIGN_VALUE,    /* column = ? */
+	SCYLLA_ASSIGN_ADD,      /* column = column + ?: counters, elements behind the others */
+	SCYLLA_ASSIGN_SUBTRACT, /* column = column - ? */
+	SCYLLA_ASSIGN_PREPEND,  /* column = ? + column */
+	SCYLLA_ASSIGN_DELETE    /* no value: the column is named in a DELETE */
+} ScyllaAssign;
+
+typedef struct ScyllaModifyColumn
+{
+	AttrNumber attnum;
+	char *name;      /* remote */
+	char *type_text; /* CQL type that the plan believes in; drift is an error */
+	ScyllaKeyRole role;
+	ScyllaAssign assign;
+	/*
+	 * Whether the user's statement gives the column a value. Others are here since a trigger may
+	 * change them, and are left out of a row where it has not.
+	 */
+	bool is_named;
+} ScyllaModifyColumn;
+
+/* The two CQL texts that a plan can have. */
+typedef enum ScyllaModifyTarget
+{
+	SCYLLA_TARGET_ROW,
+	/* Static columns alone, of a partition: nothing is said about clustering and regular columns */
+	SCYLLA_TARGET_STATIC
+} ScyllaModifyTarget;
+
+typedef struct ScyllaModifyPlan
+{
+	ScyllaModifyKind kind;
+	char *keyspace;
+	char *table;
+	int column_count;
+	ScyllaModifyColumn *columns; /* partition key, clustering key, others */
+	int partition_count;         /* the first so many columns */
+	int clustering_count;        /* the next */
+	bool is_static_only;         /* an UPDATE of static columns: the target is always STATIC */
+	bool is_conditional;         /* IF NOT EXISTS, IF EXISTS: a lightweight transaction */
+	bool is_counter;             /* an UPDATE in CQL, whatever it is in SQL; never repeated */
+	/* options; a change of them invalidates the plan */
+	Oid serverid;
+	int write_consistency; /* unless the setting says otherwise when it runs */
+	int serial_consistency;
+	int max_in_flight;
+	int batch_size;
+	int write_rate;
+	int ttl_s; /* negative: none is sent */
+	ScyllaInsertNulls insert_nulls;
+	bool is_excess_truncated;
+} ScyllaModifyPlan;
+
+extern List *scylla_modify_plan_encode(const ScyllaModifyPlan *plan);
+extern ScyllaModifyPlan *scylla_modify_plan_decode(List *packed);
+
+/*
+ * The plan of an INSERT that no planner saw: COPY, and rows that are routed into a partition.
+ * named has the local columns that the statement names (pull_varattnos' offset). Raises what the
+ * planner would.
+ */
+extern ScyllaModifyPlan *scylla_modify_plan_insert(Oid relid, Oid userid, const Bitmapset *named);
+
+/* Whether the text for that target has a bind variable for the column. */
+extern bool scylla_modify_plan_binds(const ScyllaModifyPlan *plan, const ScyllaModifyColumn *column,
+									 ScyllaModifyTarget target);
+
+/*
+ * The CQL text for a target, and the columns in the order of its bind variables (indexes into
+ * columns, *order as long as column_count; NULL: not wanted).
+ */
+extern char *scylla_modify_plan_cql(const ScyllaModifyPlan *plan, ScyllaModifyTarget target,
+									int *order);
+
+extern char *scylla_modify_truncate_cql(const char *keyspace, const char *table);
+
+/* Name of the junk column in which the plan below hands over what tells a row apart. */
+extern char *scylla_modify_key_name(AttrNumber attnum, Oid type, int32 typmod, Oid collation);
+
+#endif /* SCYLLA_MODIFY_PLAN_H */

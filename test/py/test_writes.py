@@ -1,0 +1,100 @@
+"""What the foreign tables write, read back by the independent driver."""
+
+import pytest
+
+from support import failure, query
+
+
+@pytest.fixture(scope="module")
+def table(make_keyspace, driver):
+    connection = make_keyspace("py_writes")
+    driver.execute("CREATE TABLE py_writes.t (p int, c int, v text, d double, b blob, PRIMARY KEY (p, c))")
+    query(connection, "IMPORT FOREIGN SCHEMA py_writes FROM SERVER py_writes INTO py_writes")
+    return connection
+
+
+ROW = "SELECT g / 100, g %% 100, 'value ' || g, g / 8.0, decode(lpad(to_hex(g), 8, '0'), 'hex') " \
+      "FROM generate_series(%d, %d) g"
+
+
+def row(number):
+    return number // 100, number % 100, "value %d" % number, number / 8.0, number.to_bytes(4, "big")
+
+
+def rows_of(driver, first, last):
+    rows = []
+    for p in range(first // 100, last // 100 + 1):
+        rows += driver.execute("SELECT p, c, v, d, b FROM py_writes.t WHERE p = ?", [p])
+    return [tuple(found) for found in rows]
+
+
+def test_every_row_is_there(table, driver):
+    with table.cursor() as cursor:
+        cursor.execute("INSERT INTO py_writes.t (p, c, v, d, b) " + ROW % (0, 19999))
+        assert cursor.statusmessage == "INSERT 0 20000"
+    assert rows_of(driver, 0, 19999) == [row(number) for number in range(20000)]
+
+
+def test_copy(table, driver, tmp_path):
+    with table.cursor() as cursor:
+        with open(tmp_path / "rows", "w+") as file:
+            cursor.copy_expert("COPY (%s) TO STDOUT" % (ROW % (30000, 39999)), file)
+            file.seek(0)
+            cursor.copy_expert("COPY py_writes.t (p, c, v, d, b) FROM STDIN", file)
+        assert cursor.rowcount == 10000
+    assert rows_of(driver, 30000, 39999) == [row(number) for number in range(30000, 40000)]
+
+
+def test_update_and_delete_of_many_rows(table, driver):
+    query(table, "INSERT INTO py_writes.t (p, c, v, d, b) " + ROW % (50000, 51999))
+    with table.cursor() as cursor:
+        cursor.execute("UPDATE py_writes.t SET v = upper(v), d = -d WHERE p BETWEEN 500 AND 519 AND c % 2 = 0")
+        assert cursor.statusmessage == "UPDATE 1000"
+        cursor.execute("DELETE FROM py_writes.t WHERE p BETWEEN 500 AND 519 AND c % 10 = 1")
+        assert cursor.statusmessage == "DELETE 200"
+    expected = [row(number) for number in range(50000, 52000) if number % 10 != 1]
+    assert rows_of(driver, 50000, 51999) == [
+        (p, c, v.upper(), -d, b) if c % 2 == 0 else (p, c, v, d, b) for p, c, v, d, b in expected]
+
+
+def test_timestamps_of_a_backend_rise(table, driver):
+    """Also within a statement, so that of two rows with one key the last stays."""
+    query(table, "INSERT INTO py_writes.t (p, c, v) SELECT 9000, g, '' FROM generate_series(1, 500) g")
+    query(table, "INSERT INTO py_writes.t (p, c, v) VALUES (9000, 501, '')")
+    times = [time for time, in driver.execute("SELECT writetime(v) FROM py_writes.t WHERE p = 9000")]
+    assert times == sorted(set(times)) and len(times) == 501
+
+
+def test_columns_that_are_not_named_are_left_out(table, driver):
+    """A NULL that is written is a tombstone, and hides what an older write brings later."""
+    query(table, "INSERT INTO py_writes.t (p, c, v) VALUES (9100, 1, 'v')")
+    query(table, "INSERT INTO py_writes.t (p, c, v, d, b) VALUES (9100, 2, 'v', NULL, NULL)")
+    driver.execute("INSERT INTO py_writes.t (p, c, d) VALUES (9100, 1, 1.5) USING TIMESTAMP 1")
+    driver.execute("INSERT INTO py_writes.t (p, c, d) VALUES (9100, 2, 1.5) USING TIMESTAMP 1")
+    assert driver.execute("SELECT c, d FROM py_writes.t WHERE p = 9100") == [(1, 1.5), (2, None)]
+    query(table, "ALTER FOREIGN TABLE py_writes.t OPTIONS (insert_nulls 'unset')")
+    query(table, "INSERT INTO py_writes.t (p, c, v, d, b) VALUES (9100, 3, 'v', NULL, NULL)")
+    query(table, "ALTER FOREIGN TABLE py_writes.t OPTIONS (DROP insert_nulls)")
+    driver.execute("INSERT INTO py_writes.t (p, c, d) VALUES (9100, 3, 1.5) USING TIMESTAMP 1")
+    assert driver.execute("SELECT d FROM py_writes.t WHERE p = 9100 AND c = 3") == [(1.5,)]
+
+
+def test_a_row_that_fails_keeps_those_before_it(table, driver):
+    found = failure(table, "INSERT INTO py_writes.t (p, c, v) SELECT 9200, nullif(g, 300), '' "
+                           "FROM generate_series(1, 1000) g")
+    assert found.pgcode == "23502"
+    assert "row with p = 9200" in found.diag.context
+    assert driver.execute("SELECT count(*) FROM py_writes.t WHERE p = 9200")[0][0] <= 299
+    assert any("299 rows were written or may have been" in notice for notice in table.notices)
+
+
+def test_counters(make_keyspace, driver):
+    connection = make_keyspace("py_writes_counter")
+    driver.execute("CREATE TABLE py_writes_counter.hits (k int PRIMARY KEY, a counter, b counter)")
+    query(connection, "IMPORT FOREIGN SCHEMA py_writes_counter FROM SERVER py_writes_counter INTO py_writes_counter")
+    query(connection, "INSERT INTO py_writes_counter.hits (k, a) SELECT g % 10, g FROM generate_series(1, 1000) g")
+    query(connection, "INSERT INTO py_writes_counter.hits VALUES (3, NULL, 5), (3, -1, NULL)")
+    sums = {k: sum(g for g in range(1, 1001) if g % 10 == k) for k in range(10)}
+    sums[3] -= 1
+    assert driver.execute("SELECT k, a, b FROM py_writes_counter.hits WHERE k = 3") == [(3, sums[3], 5)]
+    assert dict((k, a) for k, a in driver.execute("SELECT k, a FROM py_writes_counter.hits")) == sums
