@@ -56,6 +56,16 @@ ALTER SERVER options_s OPTIONS (connect_timeout '0');
 ALTER SERVER options_s OPTIONS (connect_timeout '5 parsecs');
 ALTER SERVER options_s OPTIONS (request_timeout '2h');
 ALTER SERVER options_s OPTIONS (connect_timeout '250', request_timeout '1.5s');
+-- TLS
+ALTER SERVER options_s OPTIONS (sslmode 'prefer');
+ALTER SERVER options_s OPTIONS (ssl_min_protocol_version 'TLSv1.1');
+ALTER SERVER options_s OPTIONS (sslrootcert 'root.crt');
+ALTER SERVER options_s OPTIONS (sslcert 'system');
+ALTER SERVER options_s OPTIONS (sslkey 'secret');
+ALTER SERVER options_s OPTIONS (sslmode 'Verify-Full', ssl_min_protocol_version 'tlsv1.3',
+	sslrootcert 'system', sslcert '/etc/client.crt', sslkey '-----BEGIN PRIVATE KEY-----');
+ALTER SERVER options_s OPTIONS (DROP sslmode, DROP ssl_min_protocol_version, DROP sslrootcert,
+	DROP sslcert, DROP sslkey);
 -- words
 ALTER SERVER options_s OPTIONS (compression 'snappy');
 ALTER SERVER options_s OPTIONS (compression 'none');

@@ -10,6 +10,7 @@
 #include "access/htup_details.h"
 #include "access/reloptions.h"
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_foreign_table.h"
 #include "catalog/pg_user_mapping.h"
@@ -135,11 +136,61 @@ parse_excess_precision(const OptionRow *row, const char *text, void *field)
 	return true;
 }
 
+/* A word's place among `words`, which end with NULL, becomes the field. */
+static bool
+parse_word(const char *const *words, const char *text, int *field)
+{
+	for (int i = 0; words[i] != NULL; i++)
+	{
+		if (pg_strcasecmp(text, words[i]) != 0)
+			continue;
+		*field = i;
+		return true;
+	}
+	return false;
+}
+
+/* In the order of cql_compression. */
 static bool
 parse_compression(const OptionRow *row, const char *text, void *field)
 {
-	*(int *) field = pg_strcasecmp(text, "lz4") == 0 ? CQL_COMPRESSION_LZ4 : CQL_COMPRESSION_NONE;
-	return *(int *) field == CQL_COMPRESSION_LZ4 || pg_strcasecmp(text, "none") == 0;
+	static const char *const words[] = {"none", "lz4", NULL};
+
+	return parse_word(words, text, field);
+}
+
+/* In the order of cql_tls_mode. libpq's other words may fall back to plain text, and are none. */
+static bool
+parse_tls_mode(const OptionRow *row, const char *text, void *field)
+{
+	static const char *const words[] = {"disable", "require", "verify-ca", "verify-full", NULL};
+
+	return parse_word(words, text, field);
+}
+
+/* In the order of cql_tls_version. */
+static bool
+parse_tls_version(const OptionRow *row, const char *text, void *field)
+{
+	static const char *const words[] = {"TLSv1.2", "TLSv1.3", NULL};
+
+	return parse_word(words, text, field);
+}
+
+bool
+scylla_is_pem(const char *text)
+{
+	return strstr(text, "-----BEGIN ") != NULL;
+}
+
+/* sslrootcert, sslcert, sslkey */
+static bool
+parse_pem(const OptionRow *row, const char *text, void *field)
+{
+	bool is_word = row->max > 0 && strcmp(text, "system") == 0;
+
+	return (is_word || is_absolute_path(text) || scylla_is_pem(text)) &&
+		   parse_any_text(row, text, field);
 }
 
 static bool
@@ -342,6 +393,28 @@ guard_password_required(const OptionRow *row, const void *field)
 						errhint("A user mapping that has it may be changed by a superuser only.")));
 }
 
+bool
+scylla_may_read_files(Oid roleid)
+{
+	return has_privs_of_role(roleid, ROLE_PG_READ_SERVER_FILES);
+}
+
+/* A path is read with the server's rights, and what is wrong with the file would be told. */
+static void
+guard_file(const OptionRow *row, const void *field)
+{
+	const char *text = *(char *const *) field;
+
+	if (!is_absolute_path(text) || scylla_may_read_files(GetUserId()))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied to set option \"%s\" to a file", row->name),
+			 errdetail("Only superusers and roles with the privileges of pg_read_server_files may "
+					   "do so, and may change what has it."),
+			 errhint("Put the PEM text itself into the option.")));
+}
+
 /* ---- the table ---- */
 
 enum
@@ -373,6 +446,8 @@ static const struct
 	.min = 1, .max = MAX_TIMEOUT_MS, \
 	.allowed = "a duration from 1ms to 1h, as 500ms or 5s; a bare number is milliseconds"
 #define NAME .parse = parse_name, .allowed = "a name of at least one character"
+/* may_be_word: "system" is a value, too */
+#define PEM(may_be_word) .parse = parse_pem, .guard = guard_file, .max = (may_be_word)
 #define BOOLEAN .parse = parse_boolean, .allowed = "true or false"
 #define COST .parse = parse_cost, .allowed = "a number from 0 to 1e10"
 #define LEVEL(use) .parse = parse_consistency, .level_use = (use)
@@ -385,6 +460,16 @@ static const OptionRow rows[] = {
 	{"connect_timeout", PLACE_SERVER, FIELD(connect_timeout_ms), parse_duration, TIMEOUT},
 	{"request_timeout", PLACE_SERVER, FIELD(request_timeout_ms), parse_duration, TIMEOUT},
 
+	{"sslmode", PLACE_SERVER, FIELD(tls_mode), parse_tls_mode,
+	 .allowed = "disable, require, verify-ca or verify-full"},
+	{"sslrootcert", PLACE_SERVER | PLACE_MAPPING, FIELD(tls_roots), PEM(1),
+	 .allowed = "PEM text, the absolute path of a file with it, or system"},
+	{"sslcert", PLACE_SERVER | PLACE_MAPPING, FIELD(tls_certificate), PEM(0),
+	 .allowed = "PEM text, or the absolute path of a file with it"},
+	{"sslkey", PLACE_SERVER | PLACE_MAPPING, FIELD(tls_key), PEM(0), .is_secret = true,
+	 .allowed = "PEM text, or the absolute path of a file with it"},
+	{"ssl_min_protocol_version", PLACE_SERVER, FIELD(tls_min_version), parse_tls_version,
+	 .allowed = "TLSv1.2 or TLSv1.3"},
 	{"compression", PLACE_SERVER, FIELD(compression), parse_compression, .allowed = "none or lz4"},
 
 	{"keyspace", PLACE_SERVER | PLACE_TABLE, FIELD(keyspace), NAME},

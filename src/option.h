@@ -49,6 +49,13 @@ typedef struct ScyllaOptions
 	int request_timeout_ms;
 	int compression; /* cql_compression */
 
+	/* TLS: texts are PEM or a file's path, and as typed; NULL: not set */
+	int tls_mode;        /* cql_tls_mode */
+	int tls_min_version; /* cql_tls_version */
+	char *tls_roots;     /* may be "system" */
+	char *tls_certificate;
+	char *tls_key;
+
 	/* identity: from the user mapping */
 	Oid umid; /* InvalidOid: the user has none */
 	char *user;
@@ -133,6 +140,10 @@ extern ScyllaImportOptions *scylla_options_of_import(List *definitions);
 
 /* Text of the `key` option, as the validator accepts it ("partition 1", "clustering 2 desc"). */
 extern char *scylla_key_option_text(ScyllaKeyRole role, int position, bool is_descending);
+
+/* Whether an option of TLS holds PEM text, and not a path; and whether a role may name paths. */
+extern bool scylla_is_pem(const char *text);
+extern bool scylla_may_read_files(Oid roleid);
 
 /* The candidate (of char *) that was most likely meant by a name, for a hint; NULL: none is near. */
 extern const char *scylla_closest_name(const char *name, const List *candidates);

@@ -43,6 +43,12 @@ typedef struct ReportRow
 #define HINT_IMPORT \
 	"Run IMPORT FOREIGN SCHEMA again, or correct the table's options and call scylla_refresh()."
 
+#define TLS(fault, hint)                                                                     \
+	{                                                                                        \
+		CQL_ERROR_TLS, fault, SIDE_ANY, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, \
+			"could not make a TLS connection to server \"%s\"", hint                         \
+	}
+
 /* The first row that fits is taken. */
 static const ReportRow report_rows[] = {
 	{CQL_ERROR_NO_MEMORY, ANY_CODE, SIDE_ANY, ERRCODE_OUT_OF_MEMORY,
@@ -52,6 +58,24 @@ static const ReportRow report_rows[] = {
 	{CQL_ERROR_UNREACHABLE, ANY_CODE, SIDE_ANY, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION,
 	 "could not connect to any contact point of server \"%s\"",
 	 "Check options host and port of the server, and that a CQL server listens there."},
+	TLS(CQL_TLS_BAD_OPTION,
+		"Correct options sslrootcert, sslcert and sslkey of the server and the user mapping."),
+	TLS(CQL_TLS_NOT_SPOKEN,
+		"Check option port of the server; or turn on TLS in the CQL server, or set "
+		"option sslmode to disable."),
+	TLS(CQL_TLS_VERSION,
+		"Lower option ssl_min_protocol_version of the server, or let the CQL server "
+		"speak a later version of TLS."),
+	TLS(CQL_TLS_UNKNOWN_AUTHORITY,
+		"Set option sslrootcert of the server to the authority that signed the certificate."),
+	TLS(CQL_TLS_EXPIRED,
+		"Renew the certificate of the CQL server, and check the clocks of both machines."),
+	TLS(CQL_TLS_WRONG_HOST,
+		"Name in option host what the certificate names, or have it made for this "
+		"host; sslmode verify-ca does not look at names."),
+	TLS(CQL_TLS_CLIENT_CERTIFICATE, "Set options sslcert and sslkey to a certificate that the CQL "
+									"server trusts."),
+	TLS(ANY_CODE, "The log of the CQL server may tell more."),
 	{CQL_ERROR_CREDENTIALS, ANY_CODE, SIDE_ANY, ERRCODE_INVALID_PASSWORD,
 	 "server \"%s\" asks for credentials that the user mapping does not give",
 	 "Set options user and password of the user mapping."},
@@ -296,7 +320,8 @@ make_detail(const cql_error *error, const ScyllaReportContext *about)
 														   : "\nThe write was not applied.");
 	if (about->others != NULL)
 		appendStringInfo(&out, "\n%s", about->others);
-	if (error->kind == CQL_ERROR_UNREACHABLE && about->session != NULL)
+	if ((error->kind == CQL_ERROR_UNREACHABLE || error->kind == CQL_ERROR_TLS) &&
+		about->session != NULL)
 		unresolved = scylla_session_unresolved(about->session);
 	if (unresolved != NULL)
 		appendStringInfo(&out, "\nNames that could not be resolved: %s.", unresolved);
@@ -309,7 +334,8 @@ learn(const ReportRow *row, const ScyllaReportContext *about)
 {
 	if (about->session == NULL)
 		return;
-	if (row->kind == CQL_ERROR_UNREACHABLE)
+	/* Names, and the files that certificates stand in, are read anew. */
+	if (row->kind == CQL_ERROR_UNREACHABLE || row->kind == CQL_ERROR_TLS)
 		scylla_session_expire(about->session);
 	else if (row->sqlstate == ERRCODE_FDW_SCHEMA_NOT_FOUND ||
 			 row->sqlstate == ERRCODE_FDW_TABLE_NOT_FOUND ||

@@ -9,6 +9,8 @@
 
 #include <netdb.h>
 
+#include "bridge/report.h"
+#include "bridge/tls.h"
 #include "bridge/wait.h"
 #include "catalog/pg_user_mapping.h"
 #include "common/ip.h"
@@ -135,7 +137,7 @@ typedef struct ContactList
 } ContactList;
 
 static void
-append_contact(ContactList *list, const struct addrinfo *address)
+append_contact(ContactList *list, const struct addrinfo *address, const char *name)
 {
 	cql_contact *contact;
 
@@ -150,6 +152,7 @@ append_contact(ContactList *list, const struct addrinfo *address)
 	memset(contact, 0, sizeof(*contact));
 	memcpy(&contact->address, address->ai_addr, address->ai_addrlen);
 	contact->address_len = address->ai_addrlen;
+	strlcpy(contact->host, name, sizeof(contact->host));
 }
 
 /*
@@ -162,6 +165,7 @@ resolve_host(ContactList *list, const ScyllaHost *host)
 	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *addresses = NULL;
 	char port[NI_MAXSERV];
+	bool is_name = false;
 	int status;
 
 	snprintf(port, sizeof(port), "%d", host->port);
@@ -170,6 +174,7 @@ resolve_host(ContactList *list, const ScyllaHost *host)
 	if (status != 0)
 	{
 		CHECK_FOR_INTERRUPTS();
+		is_name = true;
 		hints.ai_flags = AI_NUMERICSERV;
 		status = pg_getaddrinfo_all(host->name, port, &hints, &addresses);
 	}
@@ -180,7 +185,7 @@ resolve_host(ContactList *list, const ScyllaHost *host)
 		return;
 	}
 	for (struct addrinfo *address = addresses; address != NULL; address = address->ai_next)
-		append_contact(list, address);
+		append_contact(list, address, is_name ? host->name : "");
 	pg_freeaddrinfo_all(hints.ai_family, addresses);
 }
 
@@ -240,16 +245,14 @@ open_cql_session(SessionEntry *entry, const ScyllaOptions *options, const Contac
 		.application_name =
 			application_name != NULL && application_name[0] != '\0' ? application_name : NULL,
 		.compression = options->compression,
+		.tls = scylla_tls_options(options, entry->session.userid),
 		.connect_timeout_ms = options->connect_timeout_ms,
 		.request_timeout_ms = options->request_timeout_ms,
 	};
 
 	entry->session.cql = cql_session_new(scylla_loop_get(), &cql_options, &error);
 	if (entry->session.cql == NULL)
-		ereport(ERROR, (errcode(error.kind == CQL_ERROR_NO_MEMORY ? ERRCODE_OUT_OF_MEMORY
-																  : ERRCODE_FDW_ERROR),
-						errmsg("could not make a session for server \"%s\"", options->server_name),
-						errdetail_internal("%s", error.message)));
+		scylla_report(&error, &(ScyllaReportContext) {.session = &entry->session});
 }
 
 /* The mapping that a user has on a server, its own or the public one; InvalidOid: none. */

@@ -63,6 +63,7 @@ typedef enum cql_error_kind
 	CQL_ERROR_NO_MEMORY,
 	CQL_ERROR_ARGUMENT,    /* the caller's request cannot be said in the protocol */
 	CQL_ERROR_UNREACHABLE, /* no contact point could be connected, or none would shake hands */
+	CQL_ERROR_TLS,         /* no TLS connection could be made; server_code is a cql_tls_fault */
 	CQL_ERROR_CREDENTIALS, /* the server wants a password and none was given, or another scheme */
 	CQL_ERROR_NOT_ASKED,   /* the server did not want the password that it must ask for */
 	CQL_ERROR_LOST,        /* the connection broke under the request */
@@ -73,15 +74,29 @@ typedef enum cql_error_kind
 	CQL_ERROR_SERVER       /* an ERROR message: see server_code */
 } cql_error_kind;
 
+/* As they stand in cql_error.server_code when its kind is TLS. */
+typedef enum cql_tls_fault
+{
+	CQL_TLS_OTHER,
+	CQL_TLS_BAD_OPTION,        /* a PEM text that cannot be used */
+	CQL_TLS_NOT_SPOKEN,        /* the server answers in something else */
+	CQL_TLS_VERSION,           /* no version in common */
+	CQL_TLS_UNKNOWN_AUTHORITY, /* of the server's certificate; itself, perhaps */
+	CQL_TLS_EXPIRED,           /* the server's certificate, or it is not valid yet */
+	CQL_TLS_WRONG_HOST,        /* the server's certificate is for others */
+	CQL_TLS_CLIENT_CERTIFICATE /* the server wants one, or refuses ours */
+} cql_tls_fault;
+
 #define CQL_ERROR_MESSAGE_LEN 1024
 #define CQL_NODE_NAME_LEN 64
+#define CQL_HOST_NAME_LEN 256 /* of DNS, or an address */
 #define CQL_IDENTIFIER_LEN 64
 
 /* Plain data, filled in place; text is cut to fit and always ends in NUL. */
 typedef struct cql_error
 {
 	cql_error_kind kind;
-	int32_t server_code; /* when kind is SERVER or RATE_LIMIT */
+	int32_t server_code; /* when kind is SERVER or RATE_LIMIT; when it is TLS a cql_tls_fault */
 	bool may_be_applied; /* the request reached the server and was not refused: a write may stand */
 	int32_t shard;       /* -1: unknown */
 	char node[CQL_NODE_NAME_LEN];        /* "127.0.0.1:9042", empty if none was involved */
@@ -138,7 +153,33 @@ typedef struct cql_contact
 {
 	struct sockaddr_storage address;
 	socklen_t address_len;
+	/* What its certificate must name; empty: the address itself. */
+	char host[CQL_HOST_NAME_LEN];
 } cql_contact;
+
+typedef enum cql_tls_mode
+{
+	CQL_TLS_OFF,        /* plain text; no other mode ever falls back to it */
+	CQL_TLS_ENCRYPT,    /* with whoever answers */
+	CQL_TLS_VERIFY_CA,  /* an authority that is trusted has signed the certificate */
+	CQL_TLS_VERIFY_FULL /* and it names the host */
+} cql_tls_mode;
+
+typedef enum cql_tls_version
+{
+	CQL_TLS_1_2,
+	CQL_TLS_1_3
+} cql_tls_version;
+
+/* Texts are PEM. */
+typedef struct cql_tls_options
+{
+	cql_tls_mode mode;
+	cql_tls_version min_version;
+	const char *roots;       /* authorities to trust; NULL: the system's */
+	const char *certificate; /* ours, with what leads to its authority; NULL: none */
+	const char *key;         /* of ours */
+} cql_tls_options;
 
 /* Of bodies on the wire, where the node offers it too. */
 typedef enum cql_compression
@@ -157,8 +198,9 @@ typedef struct cql_session_options
 	bool must_ask_password;       /* refuse a node that lets us in without it (NOT_ASKED) */
 	const char *application_name; /* told to the server; NULL: none */
 	cql_compression compression;
-	uint32_t connect_timeout_ms;  /* of one connection: TCP and handshake */
-	uint32_t request_timeout_ms;  /* of a request that names none */
+	cql_tls_options tls;
+	uint32_t connect_timeout_ms; /* of one connection: TCP and handshake */
+	uint32_t request_timeout_ms; /* of a request that names none */
 } cql_session_options;
 
 typedef struct cql_session cql_session;

@@ -43,7 +43,37 @@ free_session(cql_session *session)
 	cql_release(session->user);
 	forget_text(session->password);
 	cql_release(session->application_name);
+	cql_tls_context_free(session->tls);
 	cql_release(session);
+}
+
+/* The address as text: what the certificate is to name where no host is told. */
+static void
+print_host(const cql_contact *contact, char *buf, size_t size)
+{
+	const void *address =
+		contact->address.ss_family == AF_INET6
+			? (const void *) &((const struct sockaddr_in6 *) &contact->address)->sin6_addr
+			: (const void *) &((const struct sockaddr_in *) &contact->address)->sin_addr;
+
+	if (inet_ntop(contact->address.ss_family, address, buf, (socklen_t) size) == NULL)
+		snprintf(buf, size, "?");
+}
+
+static bool
+start_tls(cql_session *session, const cql_tls_options *options, cql_error *error)
+{
+	for (int i = 0; i < session->contact_count; i++)
+	{
+		cql_contact *contact = &session->contacts[i];
+
+		if (contact->host[0] == '\0')
+			print_host(contact, contact->host, sizeof contact->host);
+	}
+	if (options->mode == CQL_TLS_OFF)
+		return true;
+	session->tls = cql_tls_context_new(options, error);
+	return session->tls != NULL;
 }
 
 cql_session *
@@ -64,6 +94,11 @@ cql_session_new(cql_loop *loop, const cql_session_options *options, cql_error *e
 	}
 	memcpy(session->contacts, options->contacts, contacts_len);
 	session->contact_count = options->contact_count;
+	if (!start_tls(session, &options->tls, error))
+	{
+		free_session(session);
+		return NULL;
+	}
 	session->must_ask_password = options->must_ask_password;
 	session->compression = options->compression;
 	session->connect_timeout_ms = options->connect_timeout_ms;
@@ -144,22 +179,15 @@ fail_waiting(cql_session *session, const cql_error *error)
 static void
 print_address(const cql_contact *contact, char *buf, size_t size)
 {
-	char host[INET6_ADDRSTRLEN] = "?";
+	char host[INET6_ADDRSTRLEN];
 
+	print_host(contact, host, sizeof host);
 	if (contact->address.ss_family == AF_INET6)
-	{
-		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *) &contact->address;
-
-		(void) inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
-		snprintf(buf, size, "[%s]:%u", host, ntohs(in6->sin6_port));
-	}
+		snprintf(buf, size, "[%s]:%u", host,
+				 ntohs(((const struct sockaddr_in6 *) &contact->address)->sin6_port));
 	else
-	{
-		const struct sockaddr_in *in = (const struct sockaddr_in *) &contact->address;
-
-		(void) inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
-		snprintf(buf, size, "%s:%u", host, ntohs(in->sin_port));
-	}
+		snprintf(buf, size, "%s:%u", host,
+				 ntohs(((const struct sockaddr_in *) &contact->address)->sin_port));
 }
 
 static void
@@ -172,6 +200,8 @@ open_link(cql_session *session, uint64_t now_ms)
 		.must_ask_password = session->must_ask_password,
 		.application_name = session->application_name,
 		.compression = session->compression,
+		.tls = session->tls,
+		.host = contact->host,
 		.handshake_deadline_ms = now_ms + session->connect_timeout_ms,
 	};
 	char node[CQL_NODE_NAME_LEN];
@@ -206,6 +236,12 @@ join_failure(cql_session *session, const cql_error *error)
 	{
 		cql_error_set(&session->failure, CQL_ERROR_UNREACHABLE, "%s", "");
 		len = 0;
+	}
+	/* What is wrong with TLS can be set right by options; so it shows before other reasons. */
+	if (error->kind == CQL_ERROR_TLS)
+	{
+		session->failure.kind = error->kind;
+		session->failure.server_code = error->server_code;
 	}
 	snprintf(session->failure.node, sizeof session->failure.node, "%s", error->node);
 	snprintf(message + len, sizeof session->failure.message - len, "%s%s: %s", len > 0 ? "; " : "",
@@ -403,6 +439,7 @@ cql_session_connection(const cql_session *session, int index, cql_connection_inf
 	snprintf(out->node, sizeof out->node, "%s", link->conn.node);
 	out->shard = link->conn.supported.shard_count > 0 ? (int32_t) link->conn.supported.shard : -1;
 	out->is_ready = link->is_ready;
+	out->has_tls = link->conn.tls != NULL;
 	out->has_compression = link->conn.has_compression;
 	out->in_flight = cql_streams_in_flight(&link->conn.streams);
 	out->orphans = link->conn.streams.orphan_count;

@@ -143,6 +143,7 @@ struct cql_session
 	char *password;
 	char *application_name;
 	cql_compression compression;
+	cql_tls_context *tls; /* NULL: plain text */
 	uint32_t connect_timeout_ms;
 	uint32_t request_timeout_ms;
 

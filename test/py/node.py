@@ -451,6 +451,8 @@ class Connection:
 
     def serve(self):
         try:
+            if self.node.tls is not None:
+                self.socket = self.node.tls.wrap_socket(self.socket, server_side=True)
             while True:
                 header = struct.unpack(">BBhBI", self.receive(9))
                 request = Request(self, header, self.receive(header[4]))
@@ -470,9 +472,10 @@ class Connection:
 
 class Node:
     """users: asks for a password if not None. supported: more keys of SUPPORTED. listener: a
-    listening socket to take over."""
+    listening socket to take over. tls: an ssl.SSLContext."""
 
-    def __init__(self, users=None, supported=None, listener=None):
+    def __init__(self, users=None, supported=None, listener=None, tls=None):
+        self.tls = tls
         self.users = users
         self.supported = {"CQL_VERSION": ["3.4.7"], "COMPRESSION": ["lz4"], **(supported or {})}
         self.tables = {}

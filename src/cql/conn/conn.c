@@ -22,6 +22,15 @@ cql_conn_init(cql_conn *conn, const char *node, const cql_conn_options *options)
 	conn->side = cql_alloc(CQL_SIDE_LEN);
 	if (conn->side == NULL)
 		return false;
+	if (options->tls != NULL)
+	{
+		conn->tls = cql_tls_new(options->tls, options->host, node);
+		if (conn->tls == NULL)
+		{
+			cql_release(conn->side);
+			return false;
+		}
+	}
 	conn->options = *options;
 	snprintf(conn->node, sizeof conn->node, "%s", node);
 	cql_streams_init(&conn->streams);
@@ -38,16 +47,11 @@ cql_conn_cleanup(cql_conn *conn)
 	cql_exchange_cleanup(&conn->handshake);
 	cql_streams_cleanup(&conn->streams);
 	cql_release(conn->rest);
+	cql_tls_free(conn->tls);
 	cql_release(conn->side);
 	cql_release(conn->body);
 	memset(conn, 0, sizeof *conn);
 	conn->state = CQL_CONN_CLOSED;
-}
-
-void
-cql_conn_start(cql_conn *conn)
-{
-	cql_handshake_start(conn);
 }
 
 void
@@ -143,6 +147,7 @@ void
 cql_conn_expire(cql_conn *conn, uint64_t now_ms)
 {
 	cql_exchange *exchange;
+	bool is_stuck = false;
 
 	if (conn->state == CQL_CONN_CLOSED)
 		return;
@@ -150,17 +155,20 @@ cql_conn_expire(cql_conn *conn, uint64_t now_ms)
 	{
 		cql_conn_close(conn, CQL_ERROR_UNREACHABLE, "timeout expired %s",
 					   conn->state == CQL_CONN_NEW ? "before the TCP connection was there"
-												   : "before the server finished the handshake");
+					   : conn->state == CQL_CONN_TLS
+						   ? "before the server finished the TLS handshake"
+						   : "before the server finished the handshake");
 		return;
 	}
 	while ((exchange = conn->by_deadline.first) != NULL && exchange->deadline_ms <= now_ms)
 	{
 		if (exchange == &conn->handshake)
 			break; /* judged above, by the same number */
+		is_stuck |= exchange->state == CQL_EXCHANGE_SENT && exchange->tls_end > conn->bytes_sent;
 		cql_conn_detach(conn, exchange);
 		cql_conn_append_done(conn, exchange, CQL_EXCHANGE_TIMED_OUT);
 	}
 	/* Whatever waits behind a frame that the peer does not take would wait for ever. */
-	if (conn->rest != NULL && conn->rest_deadline_ms <= now_ms)
+	if (is_stuck || (conn->rest != NULL && conn->rest_deadline_ms <= now_ms))
 		cql_conn_close(conn, CQL_ERROR_LOST, "the server took only part of a request in time");
 }

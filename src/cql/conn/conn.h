@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 
 #include "cql/conn/streams.h"
+#include "cql/conn/tls.h"
 #include "cql/cql.h"
 #include "cql/wire/frame.h"
 #include "cql/wire/response.h"
@@ -53,11 +54,12 @@ struct cql_exchange
 	/* while QUEUED or SENT: what the peer gets of it */
 	uint8_t *wire;
 	size_t wire_len;
-	uint8_t *packed;               /* the frame compressed, where that pays; wire is in it then */
-	size_t hidden_len;             /* bytes of frame that this peer does not get, before wire */
-	cql_frame_header header;       /* the answer */
-	uint8_t *body;                 /* of header.body_len bytes; owned by the exchange */
-	cql_exchange_link by_queue;    /* write queue, later the list of the done */
+	uint64_t tls_end;           /* once SENT over TLS: where it ends in the ciphertext ever made */
+	uint8_t *packed;            /* the frame compressed, where that pays; wire is in it then */
+	size_t hidden_len;          /* bytes of frame that this peer does not get, before wire */
+	cql_frame_header header;    /* the answer */
+	uint8_t *body;              /* of header.body_len bytes; owned by the exchange */
+	cql_exchange_link by_queue; /* write queue, later the list of the done */
 	cql_exchange_link by_deadline; /* while QUEUED or SENT */
 };
 
@@ -79,6 +81,7 @@ struct cql_event_node
 typedef enum cql_conn_state
 {
 	CQL_CONN_NEW,     /* no TCP connection yet; cql_conn_start() leaves */
+	CQL_CONN_TLS,     /* TLS shakes hands; its end leaves */
 	CQL_CONN_OPTIONS, /* OPTIONS is out; SUPPORTED leaves */
 	CQL_CONN_STARTUP, /* STARTUP is out; READY or AUTHENTICATE leaves */
 	CQL_CONN_AUTH,    /* AUTH_RESPONSE is out; AUTH_SUCCESS leaves */
@@ -97,6 +100,8 @@ typedef struct cql_conn_options
 	bool must_ask_password;
 	const char *application_name; /* NULL: none */
 	cql_compression compression;
+	cql_tls_context *tls; /* NULL: plain text */
+	const char *host;     /* with TLS: what the certificate is to name */
 	uint64_t handshake_deadline_ms;
 } cql_conn_options;
 
@@ -112,6 +117,7 @@ typedef struct cql_conn
 	/* To be set by who sends REGISTER: events are kept for cql_conn_take_event(). */
 	bool takes_events;
 	bool has_password_been_asked;
+	cql_tls *tls; /* NULL: plain text */
 	cql_streams streams;
 	cql_exchange handshake;
 

@@ -15,6 +15,14 @@ extern void cql_conn_append_done(cql_conn *conn, cql_exchange *exchange, cql_exc
 extern void cql_conn_insert_deadline(cql_conn *conn, cql_exchange *exchange);
 extern void cql_conn_unlink_deadline(cql_conn *conn, cql_exchange *exchange);
 
+/* ---- the frames (input.c, output.c), as cql_conn_input() and its kin below any TLS ---- */
+
+extern uint8_t *cql_plain_input(cql_conn *conn, size_t *len);
+extern void cql_plain_received(cql_conn *conn, size_t len);
+extern int cql_plain_output(cql_conn *conn, struct iovec *parts, int max);
+extern void cql_plain_sent(cql_conn *conn, size_t len);
+extern bool cql_plain_has_output(const cql_conn *conn);
+
 /* ---- output.c ---- */
 
 /*

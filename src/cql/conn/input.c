@@ -172,7 +172,7 @@ begin_frame(cql_conn *conn)
 }
 
 uint8_t *
-cql_conn_input(cql_conn *conn, size_t *len)
+cql_plain_input(cql_conn *conn, size_t *len)
 {
 	if (conn->body != NULL && conn->header.body_len - conn->body_have >= DIRECT_LEN)
 	{
@@ -235,12 +235,9 @@ consume(cql_conn *conn)
 }
 
 void
-cql_conn_received(cql_conn *conn, size_t len)
+cql_plain_received(cql_conn *conn, size_t len)
 {
-	if (conn->state == CQL_CONN_CLOSED)
-		return;
-	conn->bytes_received += len;
-	/* The same test as in cql_conn_input(): nothing changed since. */
+	/* The same test as in cql_plain_input(): nothing changed since. */
 	if (conn->body != NULL && conn->header.body_len - conn->body_have >= DIRECT_LEN)
 	{
 		conn->body_have += len;

@@ -112,13 +112,13 @@ cql_conn_detach(cql_conn *conn, cql_exchange *exchange)
 }
 
 bool
-cql_conn_has_output(const cql_conn *conn)
+cql_plain_has_output(const cql_conn *conn)
 {
 	return conn->state != CQL_CONN_CLOSED && (conn->rest != NULL || conn->queue.first != NULL);
 }
 
 int
-cql_conn_output(cql_conn *conn, struct iovec *parts, int max)
+cql_plain_output(cql_conn *conn, struct iovec *parts, int max)
 {
 	int count = 0;
 	size_t skip = conn->head_sent;
@@ -140,11 +140,8 @@ cql_conn_output(cql_conn *conn, struct iovec *parts, int max)
 }
 
 void
-cql_conn_sent(cql_conn *conn, size_t len)
+cql_plain_sent(cql_conn *conn, size_t len)
 {
-	conn->bytes_sent += len;
-	if (conn->state == CQL_CONN_CLOSED)
-		return;
 	conn->queued_bytes -= len;
 	len += conn->head_sent;
 	if (conn->rest != NULL)
@@ -166,6 +163,7 @@ cql_conn_sent(cql_conn *conn, size_t len)
 		cql_exchange_unlink(&conn->queue, exchange);
 		exchange->is_begun = true;
 		exchange->state = CQL_EXCHANGE_SENT;
+		exchange->tls_end = conn->tls != NULL ? cql_tls_made(conn->tls) : 0;
 	}
 	if (len > 0 && conn->queue.first != NULL)
 		conn->queue.first->is_begun = true;
