@@ -93,7 +93,6 @@ scylla_prepare(ScyllaSession *session, const char *cql, const ScyllaReportContex
 	statement->callback.func = reset_statement;
 	statement->callback.arg = statement;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &statement->callback);
-	scylla_session_pin(session, CurrentMemoryContext);
 
 	submit_prepare(statement, text, &context);
 	scylla_wait_request(statement->request);
@@ -108,27 +107,43 @@ scylla_prepare(ScyllaSession *session, const char *cql, const ScyllaReportContex
 
 /* ---- cursors ---- */
 
+typedef enum CursorState
+{
+	CURSOR_IDLE,    /* not started, ended, or left by an error */
+	CURSOR_DUE,     /* the next page is to be asked for */
+	CURSOR_ASKED,   /* it was asked for because somebody wants it */
+	CURSOR_AHEAD,   /* it was asked for before anybody wanted it */
+	CURSOR_HOLDING, /* the page at hand is next_page()'s to give out */
+	CURSOR_END      /* all pages were given out */
+} CursorState;
+
 struct ScyllaCursor
 {
 	MemoryContextCallback callback;
 	MemoryContext context;
 	ScyllaCursorSpec spec;
 	cql_statement *statement; /* our reference */
-	cql_request *request;     /* the page that was asked for */
-	cql_result *page;         /* the page at hand */
-	bool is_started;          /* start() was called, and nothing has failed since */
-	bool is_ahead;            /* request was sent before anyone wanted its page */
-	bool is_rewound;          /* the page at hand is to be given out again */
-	char *values;
-	size_t values_len;
-	size_t values_size;
-	int value_count;
-	uint64 start_pages; /* counters.pages when the result at hand began */
-	ScyllaCounters counters;
-	List *nodes; /* names (char *) of those that answered */
-	char *node;  /* the last of them */
-	char *tracing_id;
+	CursorState state;
+	cql_request *request; /* of the next page, while ASKED or AHEAD */
+	cql_result *page;     /* the page at hand */
+	int page_count;       /* of this result, so far */
+	ScyllaCursorInput input;
+	char *buffer; /* holds what the input points to */
+	size_t buffer_size;
+	ScyllaCounters own_counters;
 };
+
+void
+scylla_cursor_end(ScyllaCursor *cursor)
+{
+	if (cursor->request != NULL)
+		cql_request_free(cursor->request);
+	cursor->request = NULL;
+	if (cursor->page != NULL)
+		cql_result_free(cursor->page);
+	cursor->page = NULL;
+	cursor->state = CURSOR_IDLE;
+}
 
 static void
 reset_cursor(void *arg)
@@ -150,18 +165,15 @@ copy_string(const char *text)
 static void
 copy_spec(ScyllaCursor *cursor, const ScyllaCursorSpec *spec)
 {
-	bool is_prepared = spec->statement != NULL;
-	const char *cql = is_prepared ? cql_statement_text(spec->statement) : spec->cql;
-
 	cursor->spec = *spec;
 	cursor->spec.statement = NULL;
-	cursor->spec.cql = is_prepared ? NULL : pstrdup(to_utf8(cql));
+	cursor->spec.cql = spec->statement == NULL ? pstrdup(to_utf8(spec->cql)) : NULL;
 	cursor->spec.about.session = spec->session;
-	/* A prepared text was ours before it became UTF-8, so this conversion cannot fail. */
-	cursor->spec.about.cql =
-		pstrdup(is_prepared ? pg_any_to_server(cql, strlen(cql), PG_UTF8) : cql);
 	cursor->spec.about.relation = copy_string(spec->about.relation);
 	cursor->spec.about.key = copy_string(spec->about.key);
+	if (spec->counters == NULL)
+		cursor->spec.counters = &cursor->own_counters;
+	cursor->own_counters.context = cursor->context;
 }
 
 ScyllaCursor *
@@ -170,237 +182,276 @@ scylla_cursor_new(const ScyllaCursorSpec *spec)
 	ScyllaCursor *cursor = palloc0(sizeof(ScyllaCursor));
 
 	cursor->context = CurrentMemoryContext;
-	cursor->node = "";
 	copy_spec(cursor, spec);
 	cursor->callback.func = reset_cursor;
 	cursor->callback.arg = cursor;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &cursor->callback);
-	scylla_session_pin(spec->session, CurrentMemoryContext);
 	if (spec->statement != NULL)
 		cursor->statement = cql_statement_share(spec->statement);
 	return cursor;
 }
 
-void
-scylla_cursor_end(ScyllaCursor *cursor)
+static void
+raise_error(ScyllaCursor *cursor, const cql_error *error)
 {
-	if (cursor->request != NULL)
-		cql_request_free(cursor->request);
-	cursor->request = NULL;
-	if (cursor->page != NULL)
-		cql_result_free(cursor->page);
-	cursor->page = NULL;
-	cursor->is_started = false;
-	cursor->is_ahead = false;
-	cursor->is_rewound = false;
+	ScyllaReportContext about = cursor->spec.about;
+	const char *cql =
+		cursor->statement != NULL ? cql_statement_text(cursor->statement) : cursor->spec.cql;
+
+	cursor->state = CURSOR_IDLE;
+	/* The text was ours before it became UTF-8, so this conversion cannot fail. */
+	about.cql = pg_any_to_server(cql, strlen(cql), PG_UTF8);
+	scylla_report(error, &about);
 }
 
 static void
-copy_values(ScyllaCursor *cursor, const char *values, size_t values_len, int value_count)
+reserve_buffer(ScyllaCursor *cursor, size_t size)
 {
-	if (values_len > cursor->values_size)
-	{
-		if (cursor->values != NULL)
-			pfree(cursor->values);
-		cursor->values = NULL;
-		cursor->values_size = 0;
-		cursor->values = MemoryContextAlloc(cursor->context, values_len);
-		cursor->values_size = values_len;
-	}
-	if (values_len > 0)
-		memcpy(cursor->values, values, values_len);
-	cursor->values_len = values_len;
-	cursor->value_count = value_count;
+	if (size <= cursor->buffer_size)
+		return;
+	if (cursor->buffer != NULL)
+		pfree(cursor->buffer);
+	cursor->buffer = NULL;
+	cursor->buffer_size = 0;
+	cursor->buffer = MemoryContextAlloc(cursor->context, size);
+	cursor->buffer_size = size;
 }
 
-/* Ask for the page behind the one at hand, or for the first. BUSY: nothing was sent. */
-static cql_status
-submit_page(ScyllaCursor *cursor)
+static void
+copy_input(ScyllaCursor *cursor, const ScyllaCursorInput *input)
+{
+	reserve_buffer(cursor, input->values_len + input->routing_key_len);
+	cursor->input = *input;
+	if (input->values_len > 0)
+		memcpy(cursor->buffer, input->values, input->values_len);
+	cursor->input.values = cursor->buffer;
+	if (input->routing_key == NULL)
+		return;
+	if (input->routing_key_len > 0)
+		memcpy(cursor->buffer + input->values_len, input->routing_key, input->routing_key_len);
+	cursor->input.routing_key = cursor->buffer + input->values_len;
+}
+
+static void
+set_paging(const ScyllaCursor *cursor, cql_request_spec *request)
+{
+	cql_cell state;
+
+	request->page_rows =
+		cursor->input.page_rows > 0 ? cursor->input.page_rows : cursor->spec.page_rows;
+	request->is_traced = cursor->spec.is_traced && cursor->page == NULL;
+	if (cursor->page == NULL)
+	{
+		if (cursor->input.first_rows > 0)
+			request->page_rows = Min(cursor->input.first_rows, request->page_rows);
+		return;
+	}
+	state = cql_result_paging_state(cursor->page);
+	request->paging_state = state.data;
+	request->paging_state_len = state.len > 0 ? (size_t) state.len : 0;
+}
+
+/* Ask for the page behind the one at hand, or for the first; the state it is asked in. Where the
+ * session is busy nothing is sent, and the page is due. */
+static void
+submit_page(ScyllaCursor *cursor, CursorState state)
 {
 	const ScyllaCursorSpec *spec = &cursor->spec;
 	cql_request_spec request = {
 		.statement = cursor->statement,
 		.cql = spec->cql,
-		.values = cursor->values,
-		.values_len = cursor->values_len,
-		.value_count = cursor->value_count,
+		.values = cursor->input.values,
+		.values_len = cursor->input.values_len,
+		.value_count = cursor->input.value_count,
 		.consistency = (cql_consistency) spec->consistency,
 		.serial_consistency = (cql_consistency) spec->serial_consistency,
-		.page_rows = spec->page_rows,
-		.is_traced = spec->is_traced && cursor->page == NULL,
+		.routing_key = cursor->input.routing_key,
+		.routing_key_len = cursor->input.routing_key_len,
 		.is_idempotent = spec->is_idempotent,
 	};
-	cql_status status;
 	cql_error error;
 
-	if (cursor->page != NULL)
+	set_paging(cursor, &request);
+	switch (cql_request_submit(spec->session->cql, &request, &cursor->request, &error))
 	{
-		cql_cell state = cql_result_paging_state(cursor->page);
-
-		request.paging_state = state.data;
-		request.paging_state_len = state.len > 0 ? (size_t) state.len : 0;
+		case CQL_OK:
+			cursor->state = state;
+			spec->counters->requests++;
+			break;
+		case CQL_BUSY:
+			cursor->state = CURSOR_DUE;
+			break;
+		case CQL_FAILED:
+			raise_error(cursor, &error);
 	}
-	status = cql_request_submit(spec->session->cql, &request, &cursor->request, &error);
-	if (status == CQL_OK)
-		cursor->counters.requests++;
-	else if (status != CQL_BUSY)
-	{
-		cursor->is_started = false;
-		scylla_report(&error, &spec->about);
-	}
-	return status;
 }
 
 void
-scylla_cursor_start(ScyllaCursor *cursor, const char *values, size_t values_len, int value_count)
+scylla_cursor_start(ScyllaCursor *cursor, const ScyllaCursorInput *input)
 {
 	scylla_cursor_end(cursor);
-	copy_values(cursor, values, values_len, value_count);
-	cursor->start_pages = cursor->counters.pages;
-	cursor->is_started = true;
-	/* If the session is BUSY, next_page() sends it. */
-	(void) submit_page(cursor);
+	copy_input(cursor, input);
+	cursor->page_count = 0;
+	submit_page(cursor, CURSOR_ASKED);
 }
 
-static void
-submit_page_waiting(ScyllaCursor *cursor)
+const ScyllaCursorInput *
+scylla_cursor_input(const ScyllaCursor *cursor)
 {
-	while (submit_page(cursor) == CQL_BUSY)
-		scylla_wait_room(cursor->spec.session->cql);
+	return &cursor->input;
 }
 
-/* In the cursor's context: the list lives as long as the cursor. */
+/* ---- pages ---- */
+
+/* Few nodes answer, and mostly the one that answered last stands first. */
 static void
-note_node(ScyllaCursor *cursor, const char *node)
+note_node(ScyllaCounters *counters, const char *node)
 {
 	MemoryContext old;
 	ListCell *cell;
 
-	if (strcmp(cursor->node, node) == 0)
-		return;
-	foreach (cell, cursor->nodes)
-	{
+	foreach (cell, counters->nodes)
 		if (strcmp(lfirst(cell), node) == 0)
-		{
-			cursor->node = lfirst(cell);
 			return;
-		}
-	}
-	old = MemoryContextSwitchTo(cursor->context);
-	cursor->node = pstrdup(node);
-	cursor->nodes = lappend(cursor->nodes, cursor->node);
+	old = MemoryContextSwitchTo(counters->context);
+	counters->nodes = lappend(counters->nodes, pstrdup(node));
 	MemoryContextSwitchTo(old);
 }
 
 static void
-note_tracing_id(ScyllaCursor *cursor, const uint8_t *id)
+note_tracing_id(ScyllaCounters *counters, const uint8_t *id)
 {
 	StringInfoData text;
 	MemoryContext old;
 
-	if (id == NULL || cursor->tracing_id != NULL)
+	if (id == NULL || counters->tracing_id != NULL)
 		return;
-	old = MemoryContextSwitchTo(cursor->context);
+	old = MemoryContextSwitchTo(counters->context);
 	initStringInfo(&text);
 	for (int i = 0; i < UUID_LEN; i++)
 		appendStringInfo(&text, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", id[i]);
-	cursor->tracing_id = text.data;
+	counters->tracing_id = text.data;
 	MemoryContextSwitchTo(old);
 }
 
 static void
 note_page(ScyllaCursor *cursor)
 {
+	ScyllaCounters *counters = cursor->spec.counters;
 	const cql_result *page = cursor->page;
 
-	cursor->counters.pages++;
-	cursor->counters.rows += cql_result_row_count(page);
-	cursor->counters.bytes += cql_result_byte_count(page);
-	note_node(cursor, cql_result_node(page));
-	note_tracing_id(cursor, cql_result_tracing_id(page));
+	cursor->page_count++;
+	counters->pages++;
+	counters->rows += cql_result_row_count(page);
+	counters->bytes += cql_result_byte_count(page);
+	note_node(counters, cql_result_node(page));
+	note_tracing_id(counters, cql_result_tracing_id(page));
 	if (cql_result_is_schema_change(page))
 		scylla_session_forget_schema(cursor->spec.session->serverid);
 	scylla_report_warnings(page);
 }
 
 /*
- * Wait for the request and make its result the page at hand. False: a page that was asked for
- * ahead did not come, perhaps just because its time ran out while nobody turned the loop; the
- * page at hand still tells where to go on.
+ * The request is done: make its result the page at hand. A page that was asked for ahead may not
+ * have come just because its time ran out while nobody turned the loop: then it is due again, and
+ * the page at hand still tells where to go on.
  */
-static bool
+static void
 take_page(ScyllaCursor *cursor)
 {
-	uint64 waited_us = scylla_wait_total_us();
 	cql_result *result = NULL;
-	cql_status status;
 	cql_error error;
+	cql_status status = cql_request_take_result(cursor->request, &result, &error);
 
-	scylla_wait_request(cursor->request);
-	cursor->counters.wait_us += scylla_wait_total_us() - waited_us;
-	status = cql_request_take_result(cursor->request, &result, &error);
 	cql_request_free(cursor->request);
 	cursor->request = NULL;
 	if (status != CQL_OK)
 	{
-		bool can_repeat = cursor->is_ahead && cursor->spec.is_idempotent &&
-						  (error.kind == CQL_ERROR_TIMEOUT || error.kind == CQL_ERROR_LOST);
-
-		cursor->is_ahead = false;
-		if (can_repeat)
-		{
-			cursor->counters.retries++;
-			return false;
-		}
-		cursor->is_started = false;
-		scylla_report(&error, &cursor->spec.about);
+		if (cursor->state != CURSOR_AHEAD || !cursor->spec.is_idempotent ||
+			(error.kind != CQL_ERROR_TIMEOUT && error.kind != CQL_ERROR_LOST))
+			raise_error(cursor, &error);
+		cursor->spec.counters->retries++;
+		cursor->state = CURSOR_DUE;
+		return;
 	}
-	cursor->is_ahead = false;
 	if (cursor->page != NULL)
 		cql_result_free(cursor->page);
 	cursor->page = result;
-	return true;
+	if (cql_result_row_count(result) > 0)
+		cursor->state = CURSOR_HOLDING;
+	else
+		cursor->state = cql_result_has_more_pages(result) ? CURSOR_DUE : CURSOR_END;
+	note_page(cursor);
+}
+
+bool
+scylla_cursor_poll(ScyllaCursor *cursor)
+{
+	if (cursor->state == CURSOR_IDLE)
+		elog(ERROR, "cursor of scylla_fdw is read before it was started");
+	for (;;)
+	{
+		if (cursor->state == CURSOR_DUE)
+			submit_page(cursor, CURSOR_ASKED);
+		if (cursor->state == CURSOR_DUE)
+			return false;
+		if (cursor->state == CURSOR_HOLDING || cursor->state == CURSOR_END)
+			return true;
+		if (!cql_request_is_done(cursor->request))
+			return false;
+		take_page(cursor);
+	}
+}
+
+const cql_request *
+scylla_cursor_request(const ScyllaCursor *cursor)
+{
+	return cursor->request;
+}
+
+void
+scylla_cursor_wait(ScyllaCursor *cursor)
+{
+	uint64 waited_us = scylla_wait_total_us();
+
+	if (cursor->request != NULL)
+		scylla_wait_request(cursor->request);
+	else
+		scylla_wait_room(cursor->spec.session->cql);
+	cursor->spec.counters->wait_us += scylla_wait_total_us() - waited_us;
 }
 
 static void
 ask_ahead(ScyllaCursor *cursor)
 {
-	if (!cursor->spec.is_prefetching || !cql_result_has_more_pages(cursor->page))
+	if (!cursor->spec.is_prefetching || (cursor->input.first_rows > 0 && cursor->page_count == 1))
 		return;
-	cursor->is_ahead = submit_page(cursor) == CQL_OK;
+	submit_page(cursor, CURSOR_AHEAD);
 	/* A request leaves at a turn of the loop, and the next may come only after this page. */
 	scylla_wait_nothing();
 }
 
-/* The next page of whatever size becomes the page at hand; false behind the last. */
-static bool
-advance(ScyllaCursor *cursor)
+bool
+scylla_cursor_is_at_end(const ScyllaCursor *cursor)
 {
-	if (!cursor->is_started)
-		elog(ERROR, "cursor of scylla_fdw is read before it was started");
-	do
-	{
-		if (cursor->request == NULL)
-		{
-			if (cursor->page != NULL && !cql_result_has_more_pages(cursor->page))
-				return false;
-			submit_page_waiting(cursor);
-		}
-	} while (!take_page(cursor));
-	note_page(cursor);
-	ask_ahead(cursor);
-	return true;
+	return cursor->state == CURSOR_END;
 }
 
 cql_result *
 scylla_cursor_next_page(ScyllaCursor *cursor)
 {
-	bool has_page = cursor->is_rewound || advance(cursor);
-
-	cursor->is_rewound = false;
-	while (has_page && cql_result_row_count(cursor->page) == 0)
-		has_page = advance(cursor);
-	return has_page ? cursor->page : NULL;
+	while (!scylla_cursor_poll(cursor))
+		scylla_cursor_wait(cursor);
+	if (cursor->state == CURSOR_END)
+		return NULL;
+	if (cql_result_has_more_pages(cursor->page))
+	{
+		cursor->state = CURSOR_DUE;
+		ask_ahead(cursor);
+	}
+	else
+		cursor->state = CURSOR_END;
+	return cursor->page;
 }
 
 cql_result *
@@ -412,29 +463,11 @@ scylla_cursor_result(const ScyllaCursor *cursor)
 bool
 scylla_cursor_rewind(ScyllaCursor *cursor)
 {
-	if (!cursor->is_started || cursor->page == NULL ||
-		cursor->counters.pages != cursor->start_pages + 1 ||
+	if (cursor->state == CURSOR_IDLE || cursor->page_count != 1 || cursor->page == NULL ||
 		cql_result_has_more_pages(cursor->page))
 		return false;
 	cql_result_rewind(cursor->page);
-	cursor->is_rewound = true;
+	if (cql_result_row_count(cursor->page) > 0)
+		cursor->state = CURSOR_HOLDING;
 	return true;
-}
-
-const ScyllaCounters *
-scylla_cursor_counters(const ScyllaCursor *cursor)
-{
-	return &cursor->counters;
-}
-
-const char *
-scylla_cursor_tracing_id(const ScyllaCursor *cursor)
-{
-	return cursor->tracing_id;
-}
-
-int
-scylla_cursor_node_count(const ScyllaCursor *cursor)
-{
-	return list_length(cursor->nodes);
 }

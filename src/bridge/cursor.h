@@ -10,8 +10,11 @@
 #include "bridge/session.h"
 #include "lib/stringinfo.h"
 
-/* Prepare a text (from the session's cache, or by one round trip); in CurrentMemoryContext.
- * Errors are reported about `about`, whose strings must live until then only. */
+/*
+ * Prepare a text (from the session's cache, or by one round trip); in CurrentMemoryContext.
+ * Errors are reported about `about`, whose strings must live until then only. As of cursors: the
+ * session must be pinned while the call runs, or stay pinned if the statement is to be forgotten.
+ */
 typedef struct ScyllaStatement ScyllaStatement;
 extern ScyllaStatement *scylla_prepare(ScyllaSession *session, const char *cql,
 									   const ScyllaReportContext *about);
@@ -21,7 +24,7 @@ extern void scylla_statement_release(ScyllaStatement *statement);
 /* Have the next prepare of its text ask the server, since what it tells of columns is not true. */
 extern void scylla_statement_forget(ScyllaSession *session, const ScyllaStatement *statement);
 
-/* Counters of a cursor's life, for EXPLAIN ANALYZE. */
+/* What reading has cost, of one cursor or of all that share it; for EXPLAIN ANALYZE. */
 typedef struct ScyllaCounters
 {
 	uint64 requests;
@@ -29,12 +32,16 @@ typedef struct ScyllaCounters
 	uint64 pages;
 	uint64 rows;
 	uint64 bytes;
-	uint64 wait_us; /* time in which the backend had nothing to do but wait */
+	uint64 wait_us;        /* time in which the backend had nothing to do but wait */
+	MemoryContext context; /* of what follows */
+	List *nodes;           /* names (char *) of those that have answered */
+	char *tracing_id;      /* of the first page that has one, as text; NULL: none */
 } ScyllaCounters;
 
 /*
  * Reads a statement's pages; asks for the next page while this one is read. Made in
- * CurrentMemoryContext, reusable: start() begins anew with other values.
+ * CurrentMemoryContext, reusable: start() begins anew with other values. From start() to end() its
+ * session must be pinned.
  */
 typedef struct ScyllaCursor ScyllaCursor;
 
@@ -50,21 +57,49 @@ typedef struct ScyllaCursorSpec
 	bool is_traced;
 	bool is_prefetching;       /* ask for the next page ahead */
 	ScyllaReportContext about; /* session and cql may be left out */
+	ScyllaCounters *counters;  /* borrowed; NULL: nobody counts */
 } ScyllaCursorSpec;
 
-/* Strings of the spec are copied; the session is pinned, the statement shared. */
+/* Strings of the spec are copied, the statement is shared. */
 extern ScyllaCursor *scylla_cursor_new(const ScyllaCursorSpec *spec);
 
-/* Send the request; values are value_count encoded [value]s and are copied. Does not wait. */
-extern void scylla_cursor_start(ScyllaCursor *cursor, const char *values, size_t values_len,
-								int value_count);
+/* What a cursor asks with. */
+typedef struct ScyllaCursorInput
+{
+	const char *values; /* value_count encoded [value]s */
+	size_t values_len;
+	int value_count;
+	const char *routing_key; /* serialized partition key; NULL: the request has none */
+	size_t routing_key_len;
+	int page_rows;  /* 0: as the cursor's spec says */
+	int first_rows; /* of the first page, which is thought to do: none is asked for ahead behind
+					 * it; 0: as of any page */
+} ScyllaCursorInput;
+
+/* Send the request; the input is copied. Does not wait. */
+extern void scylla_cursor_start(ScyllaCursor *cursor, const ScyllaCursorInput *input);
+
+/* What was given to start(). */
+extern const ScyllaCursorInput *scylla_cursor_input(const ScyllaCursor *cursor);
 
 /*
  * The next page, waited for; NULL behind the last. Empty pages with more behind them are skipped.
- * The cursor's until the next call, start, or end. The first call tells the result's columns
+ * The cursor's until the next call, poll, start, or end. The first call tells the result's columns
  * even when there is no row, by scylla_cursor_result().
  */
 extern cql_result *scylla_cursor_next_page(ScyllaCursor *cursor);
+
+/* Whether next_page() has something to give without waiting. Takes what has come, and sends what
+ * could not be sent, so the page at hand is no more the caller's. */
+extern bool scylla_cursor_poll(ScyllaCursor *cursor);
+
+/* What a cursor that polls false is waiting for: its request, or (NULL) room in the session. */
+extern const cql_request *scylla_cursor_request(const ScyllaCursor *cursor);
+/* Wait for that. */
+extern void scylla_cursor_wait(ScyllaCursor *cursor);
+
+/* Whether all pages were given out. */
+extern bool scylla_cursor_is_at_end(const ScyllaCursor *cursor);
 
 /* The page at hand (also an empty last one); NULL before the first. */
 extern cql_result *scylla_cursor_result(const ScyllaCursor *cursor);
@@ -75,11 +110,5 @@ extern bool scylla_cursor_rewind(ScyllaCursor *cursor);
 
 /* Abandon what is in flight and free the page; start() may follow. */
 extern void scylla_cursor_end(ScyllaCursor *cursor);
-
-extern const ScyllaCounters *scylla_cursor_counters(const ScyllaCursor *cursor);
-/* Tracing id of the first page as text, or NULL. */
-extern const char *scylla_cursor_tracing_id(const ScyllaCursor *cursor);
-/* How many different nodes have answered. */
-extern int scylla_cursor_node_count(const ScyllaCursor *cursor);
 
 #endif /* SCYLLA_CURSOR_H */

@@ -230,10 +230,19 @@ store_page(cql_result *page, ScyllaConverter **converters, TupleDesc descriptor,
 	pfree(nulls);
 }
 
+static ScyllaCursorInput
+input_of(const PassThrough *call)
+{
+	return (ScyllaCursorInput) {.values = call->values.data,
+								.values_len = (size_t) call->values.len,
+								.value_count = call->argument_count};
+}
+
 static void
 read_rows(const PassThrough *call, TupleDesc descriptor, Tuplestorestate *store)
 {
 	cql_statement *statement = scylla_statement_get(call->statement);
+	ScyllaCursorInput input = input_of(call);
 	ScyllaCursorSpec spec = {.session = call->session,
 							 .statement = statement,
 							 .consistency =
@@ -249,7 +258,7 @@ read_rows(const PassThrough *call, TupleDesc descriptor, Tuplestorestate *store)
 	cql_result *page;
 
 	scylla_writers_settle(NULL);
-	scylla_cursor_start(cursor, call->values.data, call->values.len, call->argument_count);
+	scylla_cursor_start(cursor, &input);
 	do
 	{
 		page = scylla_cursor_next_page(cursor);
@@ -348,6 +357,7 @@ scylla_execute(PG_FUNCTION_ARGS)
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(caller, "scylla_execute", ALLOCSET_DEFAULT_SIZES);
 	ScyllaCursorSpec spec = {.about.is_write = true};
+	ScyllaCursorInput input;
 	ScyllaCursor *cursor;
 	PassThrough call;
 	bool applied;
@@ -375,7 +385,8 @@ scylla_execute(PG_FUNCTION_ARGS)
 	cursor = scylla_cursor_new(&spec);
 	/* So that it changes what a running statement has written, not what that has still to write. */
 	scylla_writers_settle(NULL);
-	scylla_cursor_start(cursor, call.values.data, call.values.len, call.argument_count);
+	input = input_of(&call);
+	scylla_cursor_start(cursor, &input);
 	applied = is_applied(scylla_cursor_next_page(cursor));
 	scylla_transaction_count(scylla_transaction_level(), applied);
 	MemoryContextSwitchTo(caller);

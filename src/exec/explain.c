@@ -71,8 +71,12 @@ explain_binds(ForeignScanState *node, const ScyllaScanArm *arm, ExplainState *es
 	for (int i = 0; i < arm->condition_count; i++)
 		for (int j = 0; j < arm->conditions[i].marker_count; j++)
 		{
-			Node *expr = list_nth(fsplan->fdw_exprs, arm->conditions[i].markers[j].bind);
+			int bind = arm->conditions[i].markers[j].bind;
+			Node *expr;
 
+			if (bind < 0)
+				continue;
+			expr = list_nth(fsplan->fdw_exprs, bind);
 			binds = lappend(binds, deparse_expression(expr, context, true, false));
 		}
 	if (binds != NIL)
@@ -131,53 +135,23 @@ explain_plan(ForeignScanState *node, const ScyllaScanPlan *plan, ExplainState *e
 	explain_local(node, plan, es);
 }
 
-/* Nodes of different variants are not told apart: the greatest number is what was used at once. */
-static int
-sum_counters(const ScyllaScanState *scan, ScyllaCounters *sum)
-{
-	int nodes = 0;
-	ListCell *cell;
-
-	memset(sum, 0, sizeof(*sum));
-	foreach (cell, scan->variants)
-	{
-		const ScyllaScanVariant *variant = lfirst(cell);
-		const ScyllaCounters *counters = scylla_cursor_counters(variant->cursor);
-
-		sum->requests += counters->requests;
-		sum->retries += counters->retries;
-		sum->pages += counters->pages;
-		sum->rows += counters->rows;
-		sum->bytes += counters->bytes;
-		sum->wait_us += counters->wait_us;
-		nodes = Max(nodes, scylla_cursor_node_count(variant->cursor));
-	}
-	return nodes;
-}
-
 static void
 explain_run(const ScyllaScanState *scan, ExplainState *es)
 {
-	ScyllaCounters sum;
-	int nodes = sum_counters(scan, &sum);
-	ListCell *cell;
+	const ScyllaCounters *counters = &scan->setup->counters;
 
-	ExplainPropertyUInteger("Requests", NULL, sum.requests, es);
-	ExplainPropertyUInteger("Pages", NULL, sum.pages, es);
-	ExplainPropertyUInteger("Rows Received", NULL, sum.rows, es);
-	ExplainPropertyUInteger("Bytes Received", NULL, sum.bytes, es);
-	ExplainPropertyUInteger("Retries", NULL, sum.retries, es);
-	ExplainPropertyInteger("Nodes", NULL, nodes, es);
+	if (scan->removed_rows > 0 || es->format != EXPLAIN_FORMAT_TEXT)
+		ExplainPropertyUInteger("Rows Removed by Recheck", NULL, scan->removed_rows, es);
+	ExplainPropertyUInteger("Requests", NULL, counters->requests, es);
+	ExplainPropertyUInteger("Pages", NULL, counters->pages, es);
+	ExplainPropertyUInteger("Rows Received", NULL, counters->rows, es);
+	ExplainPropertyUInteger("Bytes Received", NULL, counters->bytes, es);
+	ExplainPropertyUInteger("Retries", NULL, counters->retries, es);
+	ExplainPropertyInteger("Nodes", NULL, list_length(counters->nodes), es);
 	if (es->timing)
-		ExplainPropertyFloat("Wait Time", "ms", sum.wait_us / 1000.0, 3, es);
-	foreach (cell, scan->variants)
-	{
-		const ScyllaScanVariant *variant = lfirst(cell);
-		const char *id = scylla_cursor_tracing_id(variant->cursor);
-
-		if (id != NULL)
-			ExplainPropertyText("Tracing Id", id, es);
-	}
+		ExplainPropertyFloat("Wait Time", "ms", counters->wait_us / 1000.0, 3, es);
+	if (counters->tracing_id != NULL)
+		ExplainPropertyText("Tracing Id", counters->tracing_id, es);
 }
 
 void
@@ -187,6 +161,6 @@ scyllaExplainForeignScan(ForeignScanState *node, ExplainState *es)
 
 	if (es->verbose)
 		explain_plan(node, scan->plan, es);
-	if (es->analyze && scan->context != NULL)
+	if (es->analyze && scan->setup != NULL)
 		explain_run(scan, es);
 }

@@ -380,7 +380,8 @@ truncate_table(Relation relation)
 	ScyllaCursor *cursor = scylla_cursor_new(&spec);
 	int level = scylla_transaction_level();
 
-	scylla_cursor_start(cursor, NULL, 0, 0);
+	scylla_session_pin(session, CurrentMemoryContext);
+	scylla_cursor_start(cursor, &(ScyllaCursorInput) {0});
 	scylla_transaction_count(level, 1);
 	(void) scylla_cursor_next_page(cursor);
 }

@@ -1,63 +1,120 @@
 /*
- * Bind values of a scan: evaluated once, encoded as bounds (types/bound.h).
+ * Bind values of an arm: evaluated once, encoded as bounds (types/bound.h) of columns, of the
+ * token, and of rows of values.
  */
 #include "postgres.h"
 
 #include "exec/params.h"
 
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
 #include "types/bound.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
 
-typedef struct BindParam
+/* A bind marker's expression. */
+typedef struct MarkerParam
 {
 	ExprState *expr;
-	Oid type;
-	const ScyllaScanCondition *condition;
+	Oid type; /* of an array its elements' */
 	ScyllaConverter *converter;
 	Datum value;
-} BindParam;
+	bool is_null;
+} MarkerParam;
+
+/* A condition's. */
+typedef struct ConditionParam
+{
+	const ScyllaScanCondition *condition;
+	MarkerParam *markers;
+	ScyllaBoundTrust trust;
+	int16 element_len;
+	bool element_by_value;
+	char element_align;
+	int choice_room; /* size of the choices' array */
+} ConditionParam;
 
 struct ScyllaParams
 {
 	const char *local_table;
 	MemoryContext context;
 	int count;
-	int partition_count; /* the first so many bind the partition key */
-	BindParam *params;   /* one for each condition, in their order */
-	bool is_resolved;
-	ScyllaEncodedParams encoded;
+	int ring_pieces;
+	ConditionParam *conditions;    /* in the arm's order */
+	ScyllaConditionValues *values; /* parallel */
+	StringInfoData bytes;          /* what choices point to, once all are encoded */
 };
 
-/* The plan says which conditions may be left out with 64 bits. */
-#define MAX_CONDITIONS 64
+/* ---- evaluating ---- */
+
+static void
+describe_array(ConditionParam *param)
+{
+	MarkerParam *marker = &param->markers[0];
+
+	marker->type = get_element_type(getBaseType(marker->type));
+	if (!OidIsValid(marker->type))
+		elog(ERROR, "value of IN is no array");
+	get_typlenbyvalalign(marker->type, &param->element_len, &param->element_by_value,
+						 &param->element_align);
+}
+
+/* An equality on the key is never left out, since others are nothing without it; and no key has a
+ * value that CQL refuses. */
+static ScyllaBoundTrust
+trust_of(const ScyllaScanArm *arm, int index)
+{
+	const ScyllaScanCondition *condition = &arm->conditions[index];
+	bool is_on_key = index < arm->partition_conditions ||
+					 (!arm->is_filtered && arm->access != SCYLLA_ACCESS_INDEX);
+
+	if (!condition->is_rechecked || (is_on_key && !scylla_operator_is_range(condition->op)))
+		return SCYLLA_BOUND_ENFORCED;
+	return SCYLLA_BOUND_RECHECKED;
+}
 
 ScyllaParams *
-scylla_params_new(PlanState *node, const ScyllaScanArm *arm, List *exprs, const char *local_table)
+scylla_params_new(const ScyllaScanArm *arm, List *exprs, const char *local_table)
 {
 	ScyllaParams *params = palloc0(sizeof(ScyllaParams));
 
-	if (arm->condition_count > MAX_CONDITIONS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("more than %d conditions for one remote statement", MAX_CONDITIONS)));
 	params->local_table = local_table;
 	params->context = CurrentMemoryContext;
 	params->count = arm->condition_count;
-	params->partition_count = arm->partition_conditions;
-	params->params = palloc0(Max(params->count, 1) * sizeof(BindParam));
-	initStringInfo(&params->encoded.values);
+	params->ring_pieces = arm->ring_pieces;
+	params->conditions = palloc0(Max(params->count, 1) * sizeof(ConditionParam));
+	params->values = palloc0(Max(params->count, 1) * sizeof(ScyllaConditionValues));
+	initStringInfo(&params->bytes);
 	for (int i = 0; i < params->count; i++)
 	{
-		BindParam *param = &params->params[i];
-		const ScyllaScanMarker *marker = &arm->conditions[i].markers[0];
-		Expr *expr = list_nth(exprs, marker->bind);
+		ConditionParam *param = &params->conditions[i];
 
 		param->condition = &arm->conditions[i];
-		param->type = exprType((Node *) expr);
-		param->expr = ExecInitExpr(expr, node);
+		param->trust = trust_of(arm, i);
+		param->markers = palloc0(param->condition->marker_count * sizeof(MarkerParam));
+		for (int j = 0; j < param->condition->marker_count; j++)
+			if (param->condition->markers[j].bind >= 0)
+				param->markers[j].type =
+					exprType(list_nth(exprs, param->condition->markers[j].bind));
+		if (param->condition->op == SCYLLA_OP_IN)
+			describe_array(param);
 	}
 	return params;
+}
+
+void
+scylla_params_init(ScyllaParams *params, List *exprs, PlanState *node)
+{
+	for (int i = 0; i < params->count; i++)
+		for (int j = 0; j < params->conditions[i].condition->marker_count; j++)
+		{
+			const ScyllaScanMarker *marker = &params->conditions[i].condition->markers[j];
+
+			if (marker->bind >= 0)
+				params->conditions[i].markers[j].expr =
+					ExecInitExpr(list_nth(exprs, marker->bind), node);
+		}
 }
 
 bool
@@ -65,11 +122,14 @@ scylla_params_evaluate(ScyllaParams *params, ExprContext *context)
 {
 	for (int i = 0; i < params->count; i++)
 	{
-		bool is_null;
+		MarkerParam *markers = params->conditions[i].markers;
 
-		params->params[i].value =
-			ExecEvalExprSwitchContext(params->params[i].expr, context, &is_null);
-		if (is_null)
+		for (int j = 0; j < params->conditions[i].condition->marker_count; j++)
+			if (markers[j].expr != NULL)
+				markers[j].value =
+					ExecEvalExprSwitchContext(markers[j].expr, context, &markers[j].is_null);
+		/* (c1, c2) > (1, NULL) is true of greater c1. */
+		if (markers[0].is_null)
 			return false;
 	}
 	return true;
@@ -79,62 +139,257 @@ void
 scylla_params_resolve(ScyllaParams *params, const cql_statement *statement,
 					  bool is_excess_truncated)
 {
-	MemoryContext old;
+	int bind = 0;
 
-	if (params->is_resolved)
-		return;
-	old = MemoryContextSwitchTo(params->context);
 	for (int i = 0; i < params->count; i++)
 	{
-		ScyllaConverterSpec spec = {
-			.cql = cql_statement_bind(statement, i)->type,
-			.type = params->params[i].type,
-			.typmod = -1,
-			.table = params->local_table,
-			.column = params->params[i].condition->markers[0].name,
-			.is_excess_truncated = is_excess_truncated,
-		};
+		ConditionParam *param = &params->conditions[i];
 
-		params->params[i].converter = scylla_converter_new(&spec);
+		for (int j = 0; j < param->condition->marker_count; j++)
+		{
+			ScyllaConverterSpec spec = {
+				.cql = cql_statement_bind(statement, bind++)->type,
+				.type = param->markers[j].type,
+				.typmod = -1,
+				.table = params->local_table,
+				.column = param->condition->markers[j].name,
+				.is_excess_truncated = is_excess_truncated,
+			};
+
+			param->markers[j].converter = scylla_converter_new(&spec);
+		}
 	}
-	MemoryContextSwitchTo(old);
-	params->is_resolved = true;
+}
+
+/* ---- encoding ---- */
+
+/* Between a place on the ring, counted from 0, and its token. */
+#define TOKEN_SIGN (UINT64CONST(1) << 63)
+
+static ScyllaVerdict
+encode_bound(const ConditionParam *param, Datum value, StringInfo out)
+{
+	return scylla_bound_encode(param->markers[0].converter, param->condition->op, param->trust,
+							   value, out);
+}
+
+/* The length that stands before the bytes of a [value]. */
+#define VALUE_HEADER_BYTES 4
+
+/*
+ * No key's token is the least number, which the servers take for the ring's start or its end: a
+ * bound there would mean the whole ring.
+ */
+static ScyllaVerdict
+encode_token(const ConditionParam *param, StringInfo out)
+{
+	int start = out->len;
+	ScyllaVerdict verdict = encode_bound(param, param->markers[0].value, out);
+	cql_cell cell = {.data = (const uint8_t *) out->data + start + VALUE_HEADER_BYTES,
+					 .len = out->len - start - VALUE_HEADER_BYTES};
+	int64_t token;
+
+	if (verdict != SCYLLA_VERDICT_SEND || !cql_read_i64(cell, &token) || token != INT64_MIN)
+		return verdict;
+	out->len = start;
+	return param->condition->op == SCYLLA_OP_GREATER ||
+				   param->condition->op == SCYLLA_OP_GREATER_EQUAL
+			   ? SCYLLA_VERDICT_ALWAYS
+			   : SCYLLA_VERDICT_NEVER;
+}
+
+/*
+ * Rows of values compare by the first elements that differ. A first bound beyond all values
+ * decides alone; in any other place, what the types cannot hold, or NULL, leaves rows for which
+ * only PostgreSQL can tell.
+ */
+static ScyllaVerdict
+encode_row(const ConditionParam *param, StringInfo out, bool *needs_recheck)
+{
+	int start = out->len;
+	ScyllaVerdict verdict = SCYLLA_VERDICT_SEND;
+
+	for (int i = 0; i < param->condition->marker_count; i++)
+	{
+		const MarkerParam *marker = &param->markers[i];
+
+		if (!marker->is_null && scylla_encode(marker->converter, marker->value,
+											  SCYLLA_ROUND_NEAREST, out) == SCYLLA_FIT_EXACT)
+			continue;
+		out->len = start;
+		if (i == 0)
+			verdict = encode_bound(param, marker->value, out);
+		out->len = start;
+		if (i == 0 && verdict != SCYLLA_VERDICT_SEND)
+			return verdict;
+		*needs_recheck = true;
+		return SCYLLA_VERDICT_ALWAYS;
+	}
+	return SCYLLA_VERDICT_SEND;
+}
+
+static void
+reserve_choices(ScyllaParams *params, int index, int count)
+{
+	ConditionParam *param = &params->conditions[index];
+	ScyllaConditionValues *values = &params->values[index];
+
+	if (count <= param->choice_room)
+		return;
+	if (values->choices != NULL)
+		pfree(values->choices);
+	values->choices = NULL;
+	param->choice_room = 0;
+	values->choices = MemoryContextAllocHuge(params->context, count * sizeof(ScyllaChoice));
+	param->choice_room = count;
+}
+
+/* The choices' places are told once the bytes have stopped moving: until then by their length. */
+static void
+add_choice(ScyllaConditionValues *values, int len)
+{
+	values->choices[values->choice_count++] = (ScyllaChoice) {.data = NULL, .len = len};
+}
+
+/* NULL elements equal nothing. */
+static ScyllaVerdict
+encode_elements(ScyllaParams *params, int index)
+{
+	const ConditionParam *param = &params->conditions[index];
+	ArrayType *array = DatumGetArrayTypeP(param->markers[0].value);
+	Datum *elements;
+	bool *nulls;
+	int count;
+
+	deconstruct_array(array, param->markers[0].type, param->element_len, param->element_by_value,
+					  param->element_align, &elements, &nulls, &count);
+	reserve_choices(params, index, Max(count, 1));
+	for (int i = 0; i < count; i++)
+	{
+		int start = params->bytes.len;
+		ScyllaVerdict verdict = SCYLLA_VERDICT_NEVER;
+
+		if (!nulls[i])
+			verdict = encode_bound(param, elements[i], &params->bytes);
+		/* One that CQL refuses to be compared with, and the local filter decides about. */
+		if (verdict == SCYLLA_VERDICT_ALWAYS)
+			return verdict;
+		if (verdict == SCYLLA_VERDICT_SEND)
+			add_choice(&params->values[index], params->bytes.len - start);
+	}
+	return params->values[index].choice_count > 0 ? SCYLLA_VERDICT_SEND : SCYLLA_VERDICT_NEVER;
+}
+
+/* The whole ring, in pieces of one length: (start, end], (start, end]... */
+static ScyllaVerdict
+encode_pieces(ScyllaParams *params, int index)
+{
+	uint64 step = UINT64_MAX / (uint64) params->ring_pieces;
+	uint64 start = 0;
+
+	reserve_choices(params, index, params->ring_pieces);
+	for (int i = 1; i <= params->ring_pieces; i++)
+	{
+		uint64 end = i < params->ring_pieces ? start + step : UINT64_MAX;
+		uint8 bounds[2 * (VALUE_HEADER_BYTES + sizeof(int64))];
+
+		cql_put_u32(bounds, sizeof(int64));
+		cql_put_u64(bounds + VALUE_HEADER_BYTES, start ^ TOKEN_SIGN);
+		cql_put_u32(bounds + VALUE_HEADER_BYTES + sizeof(int64), sizeof(int64));
+		cql_put_u64(bounds + 2 * VALUE_HEADER_BYTES + sizeof(int64), end ^ TOKEN_SIGN);
+		appendBinaryStringInfo(&params->bytes, (const char *) bounds, sizeof(bounds));
+		add_choice(&params->values[index], sizeof(bounds));
+		start = end;
+	}
+	return SCYLLA_VERDICT_SEND;
 }
 
 static ScyllaVerdict
-encode_bound(BindParam *param, StringInfo out)
+encode_single(ScyllaParams *params, int index)
 {
-	ScyllaBoundTrust trust =
-		param->condition->is_rechecked ? SCYLLA_BOUND_RECHECKED : SCYLLA_BOUND_ENFORCED;
+	const ConditionParam *param = &params->conditions[index];
+	int start = params->bytes.len;
+	ScyllaVerdict verdict;
 
-	return scylla_bound_encode(param->converter, param->condition->op, trust, param->value, out);
+	if (param->condition->form == SCYLLA_FORM_TOKEN)
+		verdict = encode_token(param, &params->bytes);
+	else if (param->condition->form == SCYLLA_FORM_ROW)
+		verdict = encode_row(param, &params->bytes, &params->values[index].needs_recheck);
+	else
+		verdict = encode_bound(param, param->markers[0].value, &params->bytes);
+	reserve_choices(params, index, 1);
+	if (verdict == SCYLLA_VERDICT_SEND)
+		add_choice(&params->values[index], params->bytes.len - start);
+	return verdict;
 }
 
-bool
-scylla_params_encode(ScyllaParams *params, const ScyllaEncodedParams **encoded)
+static int
+compare_choices(const void *a, const void *b)
 {
-	ScyllaEncodedParams *out = &params->encoded;
+	const ScyllaChoice *left = a;
+	const ScyllaChoice *right = b;
+	int order = memcmp(left->data, right->data, Min(left->len, right->len));
 
-	resetStringInfo(&out->values);
-	out->value_count = 0;
-	out->skipped = 0;
+	return order != 0 ? order : left->len - right->len;
+}
+
+/* Equal cells are one key, whatever they were before. */
+static void
+remove_duplicates(ScyllaConditionValues *values)
+{
+	int count = 0;
+
+	qsort(values->choices, values->choice_count, sizeof(ScyllaChoice), compare_choices);
+	for (int i = 0; i < values->choice_count; i++)
+		if (count == 0 || compare_choices(&values->choices[i], &values->choices[count - 1]) != 0)
+			values->choices[count++] = values->choices[i];
+	values->choice_count = count;
+}
+
+static void
+place_choices(ScyllaParams *params)
+{
+	const char *next = params->bytes.data;
+
 	for (int i = 0; i < params->count; i++)
 	{
-		switch (encode_bound(&params->params[i], &out->values))
+		ScyllaConditionValues *values = &params->values[i];
+
+		for (int j = 0; j < values->choice_count; j++)
 		{
-			case SCYLLA_VERDICT_SEND:
-				out->value_count++;
-				break;
-			case SCYLLA_VERDICT_ALWAYS:
-				out->skipped |= UINT64CONST(1) << i;
-				break;
-			case SCYLLA_VERDICT_NEVER:
-				return false;
+			values->choices[j].data = next;
+			next += values->choices[j].len;
 		}
-		if (i + 1 == params->partition_count &&
-			!scylla_bound_is_partition(&out->values, params->partition_count))
-			return false;
+		if (values->choice_count > 1)
+			remove_duplicates(values);
 	}
-	*encoded = out;
-	return true;
+}
+
+static ScyllaVerdict
+encode_condition(ScyllaParams *params, int index)
+{
+	const ScyllaScanCondition *condition = params->conditions[index].condition;
+
+	if (condition->form == SCYLLA_FORM_RING_PIECE)
+		return encode_pieces(params, index);
+	return condition->op == SCYLLA_OP_IN ? encode_elements(params, index)
+										 : encode_single(params, index);
+}
+
+const ScyllaConditionValues *
+scylla_params_encode(ScyllaParams *params)
+{
+	resetStringInfo(&params->bytes);
+	for (int i = 0; i < params->count; i++)
+	{
+		ScyllaConditionValues *values = &params->values[i];
+
+		values->choice_count = 0;
+		values->needs_recheck = false;
+		values->verdict = encode_condition(params, i);
+		if (values->verdict == SCYLLA_VERDICT_NEVER)
+			return NULL;
+	}
+	place_choices(params);
+	return params->values;
 }

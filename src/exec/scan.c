@@ -1,9 +1,9 @@
 /*
- * Running a scan: prepare at the first row asked for, bind, read pages, give rows.
+ * Running a scan: evaluate, bind, send the probes, read pages, give rows.
  *
- * Contexts: what lasts is in the query's context, what a row needs in the node's per-tuple
- * memory, in which the executor calls; a page is one block of the driver's, owned by the cursor.
- * Whatever leaves by an error is cleaned up by the cursor's reset callback.
+ * Contexts: what lasts is in the set-up's context, what a row needs in the node's per-tuple
+ * memory; a page is one block of the driver's, owned by its stream's cursor. Whatever leaves by
+ * an error is cleaned up by the cursors' reset callbacks.
  */
 #include "postgres.h"
 
@@ -11,10 +11,8 @@
 
 #include "bridge/writer.h"
 #include "compat.h"
-#include "exec/drift.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
-#include "optimizer/clauses.h"
 #include "option.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -27,253 +25,323 @@ find_user(const ForeignScan *fsplan, EState *estate)
 	return OidIsValid(userid) ? userid : GetUserId();
 }
 
+static ExprState *
+init_clause(const ScyllaScanArm *arm, List *exprs, PlanState *node)
+{
+	if (arm->clause < 0)
+		return NULL;
+	return ExecInitQual(list_make1(list_nth(exprs, arm->clause)), node);
+}
+
+static void
+init_expressions(ScyllaScanState *scan, List *exprs, PlanState *node)
+{
+	scan->clauses = palloc0(Max(scan->plan->arm_count, 1) * sizeof(ExprState *));
+	for (int i = 0; i < scan->plan->arm_count; i++)
+	{
+		scylla_params_init(scan->setup->arms[i].params, exprs, node);
+		scan->clauses[i] = init_clause(&scan->plan->arms[i], exprs, node);
+	}
+	if (scan->plan->limit_bind >= 0)
+		scan->limit = ExecInitExpr(list_nth(exprs, scan->plan->limit_bind), node);
+}
+
 void
 scyllaBeginForeignScan(ForeignScanState *node, int eflags)
 {
 	ForeignScan *fsplan = castNode(ForeignScan, node->ss.ps.plan);
 	ScyllaScanState *scan = palloc0(sizeof(ScyllaScanState));
-	EState *estate = node->ss.ps.state;
 
 	node->fdw_state = scan;
-	scan->plan = scylla_scan_plan_decode(fsplan->fdw_private);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+	{
+		scan->plan = scylla_scan_plan_decode(fsplan->fdw_private);
 		return;
-
-	scan->context = estate->es_query_cxt;
-	scan->relation = node->ss.ss_currentRelation;
-	scan->userid = find_user(fsplan, estate);
-	scan->remote_table = psprintf("%s.%s", scan->plan->keyspace, scan->plan->table);
-	scan->arm = &scan->plan->arms[0];
-	scan->is_traced = scylla_trace && estate->es_instrument != 0;
-	scan->params = scylla_params_new(&node->ss.ps, scan->arm, fsplan->fdw_exprs,
-									 RelationGetRelationName(scan->relation));
-	scan->cells = palloc0(scan->plan->column_count * sizeof(cql_cell));
-	scan->bind_params = pull_paramids((Expr *) fsplan->fdw_exprs);
+	}
+	scan->setup = scylla_setup_new(node);
+	scan->plan = scan->setup->plan;
+	scan->userid = find_user(fsplan, node->ss.ps.state);
+	init_expressions(scan, fsplan->fdw_exprs, &node->ss.ps);
 	scan->phase = SCYLLA_SCAN_NEW;
 }
 
-/* ---- does the server still mean what the plan believes? ---- */
+/* ---- the limit ---- */
+
+/* How many rows are wanted; INT64_MAX: all. */
+static int64
+evaluate_limit(const ScyllaScanState *scan, ExprContext *context)
+{
+	bool is_null;
+	Datum value;
+
+	if (scan->limit == NULL)
+		return INT64_MAX;
+	value = ExecEvalExprSwitchContext(scan->limit, context, &is_null);
+	return is_null ? INT64_MAX : DatumGetInt64(value);
+}
 
 static bool
-has_column_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant,
-				 const cql_result *page, ScyllaDrift *drift)
+is_of_token(const ScyllaScanCondition *condition)
 {
-	const cql_statement *statement = scylla_statement_get(variant->statement);
-	int count =
-		page != NULL ? cql_result_column_count(page) : cql_statement_column_count(statement);
+	return condition->form == SCYLLA_FORM_TOKEN || condition->form == SCYLLA_FORM_RING_PIECE;
+}
 
-	if (count != scan->plan->column_count)
-		return true;
-	for (int i = 0; i < scan->plan->column_count; i++)
+static bool
+is_lower_bound(const ScyllaScanCondition *condition, const char *column)
+{
+	return condition->form == SCYLLA_FORM_COLUMN &&
+		   (condition->op == SCYLLA_OP_GREATER || condition->op == SCYLLA_OP_GREATER_EQUAL) &&
+		   strcmp(condition->markers[0].name, column) == 0;
+}
+
+/* Whether rows may come whose column of a range reads as NULL: empty cells, which sort first, so
+ * that a lower bound on the column keeps them out. */
+static bool
+may_have_null_in_range(const ScyllaScanArm *arm, uint64 skipped)
+{
+	for (int i = 0; i < arm->condition_count; i++)
 	{
-		const ScyllaFetchColumn *fetch = &scan->plan->columns[i];
-		const cql_column *column =
-			page != NULL ? cql_result_column(page, i) : cql_statement_column(statement, i);
+		const ScyllaScanCondition *condition = &arm->conditions[i];
+		bool is_bounded = false;
 
-		*drift = (ScyllaDrift) {fetch->name, column->type, fetch->type_text};
-		if (!scylla_drift_is_type(column->type, fetch->type_text))
+		if (!scylla_operator_is_range(condition->op) || is_of_token(condition))
+			continue;
+		for (int j = 0; j < arm->condition_count; j++)
+			if ((skipped & (UINT64CONST(1) << j)) == 0 &&
+				is_lower_bound(&arm->conditions[j], condition->markers[0].name))
+				is_bounded = true;
+		if (!is_bounded)
 			return true;
 	}
 	return false;
 }
 
+/* The server may stop at the limit where every row that it counts is one that is given. */
 static bool
-has_bind_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant, ScyllaDrift *drift)
+can_send_limit(const ScyllaScanPlan *plan, const ScyllaProbes *probes, int64 limit)
 {
-	const cql_statement *statement = scylla_statement_get(variant->statement);
-	int count = cql_statement_bind_count(statement);
-	int bind = 0;
-
-	for (int i = 0; i < scan->arm->condition_count; i++)
-	{
-		const ScyllaScanMarker *marker = &scan->arm->conditions[i].markers[0];
-		const cql_type *type;
-
-		if (variant->skipped & (UINT64CONST(1) << i))
-			continue;
-		if (bind == count)
-			break;
-		type = cql_statement_bind(statement, bind++)->type;
-		*drift = (ScyllaDrift) {marker->name, type, marker->type_text};
-		if (!scylla_drift_is_type(type, marker->type_text))
-			return true;
-	}
-	*drift = (ScyllaDrift) {0};
-	return bind != count;
+	return plan->is_limit_sent && limit <= PG_INT32_MAX && !probes->needs_recheck &&
+		   !scylla_merge_may_displace(plan) &&
+		   !may_have_null_in_range(probes->arm, probes->skipped);
 }
+
+/* ---- starting ---- */
 
 static void
-raise_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant, const ScyllaDrift *drift)
+connect_scan(ForeignScanState *node)
 {
-	scylla_drift_raise(scan->session, variant->statement, RelationGetRelationName(scan->relation),
-					   scan->remote_table, drift);
-}
+	ScyllaScanState *scan = node->fdw_state;
+	EState *estate = node->ss.ps.state;
+	ScyllaSession *session;
 
-static bool
-has_drift(const ScyllaScanState *scan, const ScyllaScanVariant *variant, ScyllaDrift *drift)
-{
-	*drift = (ScyllaDrift) {0};
-	return has_column_drift(scan, variant, NULL, drift) || has_bind_drift(scan, variant, drift);
-}
-
-static void
-check_page(const ScyllaScanState *scan, const ScyllaScanVariant *variant, const cql_result *page)
-{
-	ScyllaDrift drift = {0};
-
-	if (cql_result_has_columns_of(page, scylla_statement_get(variant->statement)))
+	if (scan->is_connected)
 		return;
-	if (has_column_drift(scan, variant, page, &drift))
-		raise_drift(scan, variant, &drift);
-	/* A user-defined type got a field. This scan passes over it, the next one shall know it. */
-	scylla_statement_forget(scan->session, variant->statement);
+	session = scylla_session_get(scan->plan->serverid, scan->userid);
+	scylla_session_pin(session, estate->es_query_cxt);
+	scylla_setup_connect(scan->setup, session, scylla_trace && estate->es_instrument != 0);
+	scan->is_connected = true;
 }
 
-/* ---- variants ---- */
+/* False: no row can match, and the server need not be asked. */
+static bool
+evaluate_arms(ScyllaScanState *scan, ExprContext *context)
+{
+	bool is_possible = false;
+
+	for (int i = 0; i < scan->plan->arm_count; i++)
+	{
+		ScyllaArmSetup *arm = &scan->setup->arms[i];
+
+		arm->is_possible = scylla_params_evaluate(arm->params, context);
+		is_possible |= arm->is_possible;
+	}
+	return is_possible;
+}
 
 static void
-open_cursor(const ScyllaScanState *scan, ScyllaScanVariant *variant)
+open_arm(ForeignScanState *node, ScyllaArmSetup *arm, int64 limit)
 {
-	ScyllaCursorSpec spec = {
-		.session = scan->session,
-		.statement = scylla_statement_get(variant->statement),
-		.consistency = scylla_read_consistency(scan->plan->read_consistency),
-		.page_rows = scan->plan->fetch_size,
-		.is_idempotent = true,
-		.is_traced = scan->is_traced,
-		.is_prefetching = !scan->arm->is_unique,
-		.about = {.relation = scan->remote_table},
+	ScyllaScanState *scan = node->fdw_state;
+	bool is_limit_known = scan->plan->is_limit_sent && limit <= PG_INT32_MAX;
+	uint64 skipped;
+
+	scylla_setup_resolve(scan->setup, arm, is_limit_known ? 0 : SCYLLA_SKIP_LIMIT,
+						 node->ss.ss_currentRelation);
+	scylla_probes_open(arm->probes, scylla_params_encode(arm->params));
+	arm->is_possible = arm->probes->count > 0;
+	if (!arm->is_possible)
+		return;
+	skipped = arm->probes->skipped;
+	if (can_send_limit(scan->plan, arm->probes, limit))
+		arm->probes->limit = (int32) limit;
+	else if (scan->plan->is_limit_sent)
+		skipped |= SCYLLA_SKIP_LIMIT;
+	arm->variant = scylla_setup_variant(scan->setup, arm->arm, skipped);
+	scan->probe_count += arm->probes->count;
+	scan->needs_recheck |= arm->probes->needs_recheck;
+}
+
+static bool read_row(void *argument, ScyllaStream *stream, TupleTableSlot *slot,
+					 MemoryContext context);
+
+static void
+start_fanout(ForeignScanState *node, int64 limit)
+{
+	ScyllaScanState *scan = node->fdw_state;
+	ScyllaScanPlan *plan = scan->plan;
+	bool is_merged =
+		scan->probe_count > 1 ? scylla_merge_has_keys(plan) : scylla_merge_may_displace(plan);
+	ScyllaMergeSpec spec = {
+		.plan = plan,
+		.local_table = scan->setup->remote.local_table,
+		.fanout = scan->setup->fanout,
+		.descriptor = node->ss.ss_ScanTupleSlot->tts_tupleDescriptor,
+		.read_row = read_row,
+		.argument = node,
 	};
 
-	variant->cursor = scylla_cursor_new(&spec);
-}
-
-/* A statement that was prepared before the remote table changed is prepared again. */
-static void
-prepare_variant(const ScyllaScanState *scan, ScyllaScanVariant *variant, const char *cql)
-{
-	ScyllaReportContext about = {.relation = scan->remote_table};
-	ScyllaDrift drift;
-
-	variant->statement = scylla_prepare(scan->session, cql, &about);
-	if (!has_drift(scan, variant, &drift))
-		return;
-	scylla_statement_forget(scan->session, variant->statement);
-	scylla_statement_release(variant->statement);
-	variant->statement = scylla_prepare(scan->session, cql, &about);
-	if (has_drift(scan, variant, &drift))
-		raise_drift(scan, variant, &drift);
-}
-
-static ScyllaScanVariant *
-make_variant(ScyllaScanState *scan, uint64 skipped)
-{
-	ScyllaScanVariant *variant = palloc0(sizeof(ScyllaScanVariant));
-
-	variant->skipped = skipped;
-	prepare_variant(scan, variant, scylla_scan_plan_cql(scan->plan, scan->arm, skipped));
-	open_cursor(scan, variant);
-	scan->variants = lappend(scan->variants, variant);
-	return variant;
-}
-
-static ScyllaScanVariant *
-get_variant(ScyllaScanState *scan, uint64 skipped)
-{
-	MemoryContext old;
-	ScyllaScanVariant *variant;
-	ListCell *cell;
-
-	foreach (cell, scan->variants)
+	scan->setup->next_arm = 0;
+	scan->setup->first_rows = limit < plan->fetch_size ? (int) limit : 0;
+	if (!is_merged)
 	{
-		variant = lfirst(cell);
-		if (variant->skipped == skipped)
-			return variant;
-	}
-	old = MemoryContextSwitchTo(scan->context);
-	variant = make_variant(scan, skipped);
-	MemoryContextSwitchTo(old);
-	return variant;
-}
-
-/* ---- rows ---- */
-
-/* What needs the server, once: at the first row that somebody asks for. */
-static void
-connect_scan(ScyllaScanState *scan)
-{
-	MemoryContext old;
-	cql_statement *statement;
-
-	if (scan->reader != NULL)
+		scylla_fanout_start(scan->setup->fanout, (int) Min(limit, SCYLLA_FIRST_WINDOW), 0);
 		return;
-	old = MemoryContextSwitchTo(scan->context);
-	if (scan->session == NULL)
-	{
-		scan->session = scylla_session_get(scan->plan->serverid, scan->userid);
-		scylla_session_pin(scan->session, scan->context);
 	}
-	statement = scylla_statement_get(get_variant(scan, 0)->statement);
-	scylla_params_resolve(scan->params, statement, scan->plan->is_excess_truncated);
-	scan->reader = scylla_tuple_reader_new(scan->relation, scan->plan, statement);
-	MemoryContextSwitchTo(old);
+	/* Every stream is needed for the first row. */
+	scylla_fanout_start(scan->setup->fanout, plan->max_in_flight,
+						scylla_merge_page_rows(plan, scan->probe_count));
+	scan->merge = scylla_merge_begin(&spec, scan->probe_count);
 }
 
 static ScyllaScanPhase
 start_scan(ForeignScanState *node)
 {
 	ScyllaScanState *scan = node->fdw_state;
-	const ScyllaEncodedParams *encoded;
+	int64 limit = evaluate_limit(scan, node->ss.ps.ps_ExprContext);
 
-	scan->variant = NULL;
-	scan->page = NULL;
-	if (!scylla_params_evaluate(scan->params, node->ss.ps.ps_ExprContext))
+	scan->probe_count = 0;
+	scan->needs_recheck = false;
+	if (limit <= 0 || !evaluate_arms(scan, node->ss.ps.ps_ExprContext))
 		return SCYLLA_SCAN_DONE;
-	connect_scan(scan);
+	connect_scan(node);
 	scylla_writers_settle(node->ss.ps.state);
-	if (!scylla_params_encode(scan->params, &encoded))
+	for (int i = 0; i < scan->plan->arm_count; i++)
+		if (scan->setup->arms[i].is_possible)
+			open_arm(node, &scan->setup->arms[i], limit);
+	if (scan->probe_count == 0)
 		return SCYLLA_SCAN_DONE;
-	scan->variant = get_variant(scan, encoded->skipped);
-	scylla_cursor_start(scan->variant->cursor, encoded->values.data, encoded->values.len,
-						encoded->value_count);
+	start_fanout(node, limit);
 	return SCYLLA_SCAN_RUNNING;
 }
 
-static bool
-fetch_row(ScyllaScanState *scan)
-{
-	ScyllaScanVariant *variant = scan->variant;
+/* ---- rows ---- */
 
-	for (;;)
-	{
-		if (scan->page != NULL && cql_result_next_row(scan->page, scan->cells))
-			return true;
-		scan->page = NULL;
-		scan->page = scylla_cursor_next_page(variant->cursor);
-		/* Behind the last row too: what has no rows may be no answer to a SELECT at all. */
-		check_page(scan, variant, scylla_cursor_result(variant->cursor));
-		if (scan->page == NULL)
-			return false;
-	}
-}
+typedef enum NullInRange
+{
+	NULL_NOWHERE,
+	NULL_LATER,  /* behind the first element of a row of values: others may decide */
+	NULL_DECIDES /* the condition is not true */
+} NullInRange;
 
 /*
  * A column that reads as NULL fulfils no range, but the server may give such rows: the row of a
  * partition that has static columns only, when the condition was left out; and a row whose
  * clustering cell is empty, which CQL sorts before all values.
  */
-static bool
-has_null_in_range(const ScyllaScanState *scan, const TupleTableSlot *slot)
+static NullInRange
+find_null_in_range(const ScyllaScanArm *arm, const TupleTableSlot *slot)
 {
-	for (int i = 0; i < scan->arm->condition_count; i++)
-	{
-		const ScyllaScanCondition *condition = &scan->arm->conditions[i];
+	NullInRange found = NULL_NOWHERE;
 
-		if (scylla_operator_is_range(condition->op) &&
-			slot->tts_isnull[condition->markers[0].attnum - 1])
-			return true;
+	for (int i = 0; i < arm->condition_count; i++)
+	{
+		const ScyllaScanCondition *condition = &arm->conditions[i];
+
+		if (!scylla_operator_is_range(condition->op) || is_of_token(condition))
+			continue;
+		if (slot->tts_isnull[condition->markers[0].attnum - 1])
+			return NULL_DECIDES;
+		for (int j = 1; j < condition->marker_count; j++)
+			if (slot->tts_isnull[condition->markers[j].attnum - 1])
+				found = NULL_LATER;
 	}
-	return false;
+	return found;
+}
+
+/* Whether a row that an arm brought is the arm's to give: the first one's whose clause is true. */
+static bool
+is_of_arm(const ScyllaScanState *scan, const ScyllaScanArm *arm, ExprContext *context)
+{
+	int index = (int) (arm - scan->plan->arms);
+
+	if (scan->plan->arm_count == 1)
+		return true;
+	for (int i = 0; i < index; i++)
+		if (ExecQual(scan->clauses[i], context))
+			return false;
+	return ExecQual(scan->clauses[index], context);
+}
+
+static bool
+is_wanted(ForeignScanState *node, const ScyllaScanArm *arm, TupleTableSlot *slot)
+{
+	ScyllaScanState *scan = node->fdw_state;
+	ExprContext *context = node->ss.ps.ps_ExprContext;
+	NullInRange null_in_range = find_null_in_range(arm, slot);
+
+	if (null_in_range == NULL_DECIDES)
+		return false;
+	context->ecxt_scantuple = slot;
+	if ((scan->needs_recheck || null_in_range == NULL_LATER) &&
+		!ExecQual(node->fdw_recheck_quals, context))
+		return false;
+	return is_of_arm(scan, arm, context);
+}
+
+/* The next row of a page that belongs to the result (ScyllaReadRow). */
+static bool
+read_row(void *argument, ScyllaStream *stream, TupleTableSlot *slot, MemoryContext context)
+{
+	ForeignScanState *node = argument;
+	ScyllaScanState *scan = node->fdw_state;
+	ScyllaScanSetup *setup = scan->setup;
+	MemoryContext old = MemoryContextSwitchTo(context);
+	bool has_row;
+
+	while ((has_row = cql_result_next_row(stream->page, setup->cells)))
+	{
+		scylla_tuple_store(setup->reader, setup->cells, slot);
+		if (is_wanted(node, stream->variant->arm, slot))
+			break;
+		ExecClearTuple(slot);
+		MemoryContextReset(context);
+		scan->removed_rows++;
+		CHECK_FOR_INTERRUPTS();
+	}
+	MemoryContextSwitchTo(old);
+	return has_row;
+}
+
+static bool
+next_row(ForeignScanState *node, TupleTableSlot *slot)
+{
+	ScyllaScanState *scan = node->fdw_state;
+	MemoryContext context = node->ss.ps.ps_ExprContext->ecxt_per_tuple_memory;
+	ScyllaFanout *fanout = scan->setup->fanout;
+
+	if (scan->merge != NULL)
+		return scylla_merge_next(scan->merge, slot);
+	for (;;)
+	{
+		if (scan->stream == NULL)
+			scan->stream = scylla_fanout_next(fanout);
+		if (scan->stream == NULL)
+			return false;
+		if (read_row(node, scan->stream, slot, context))
+			return true;
+		scylla_fanout_release(fanout, scan->stream);
+		scan->stream = NULL;
+	}
 }
 
 TupleTableSlot *
@@ -285,19 +353,20 @@ scyllaIterateForeignScan(ForeignScanState *node)
 	ExecClearTuple(slot);
 	if (scan->phase == SCYLLA_SCAN_NEW)
 		scan->phase = start_scan(node);
-	while (scan->phase == SCYLLA_SCAN_RUNNING)
-	{
-		if (!fetch_row(scan))
-		{
-			scan->phase = SCYLLA_SCAN_DONE;
-			break;
-		}
-		scylla_tuple_store(scan->reader, scan->cells, slot);
-		if (!has_null_in_range(scan, slot))
-			break;
-		ExecClearTuple(slot);
-	}
+	if (scan->phase == SCYLLA_SCAN_RUNNING && !next_row(node, slot))
+		scan->phase = SCYLLA_SCAN_DONE;
 	return slot;
+}
+
+/* ---- again, and the end ---- */
+
+static void
+forget_rows(ScyllaScanState *scan)
+{
+	scan->stream = NULL;
+	if (scan->merge != NULL)
+		scylla_merge_end(scan->merge);
+	scan->merge = NULL;
 }
 
 /* A result that is a single page is read again; else it is asked for again. */
@@ -305,20 +374,19 @@ void
 scyllaReScanForeignScan(ForeignScanState *node)
 {
 	ScyllaScanState *scan = node->fdw_state;
-	bool has_new_values = bms_overlap(node->ss.ps.chgParam, scan->bind_params);
+	bool has_new_values = bms_overlap(node->ss.ps.chgParam, scan->setup->bind_params);
 
-	if (scan->phase == SCYLLA_SCAN_NEW)
-		return;
-	scan->page = NULL;
-	if (!has_new_values && scan->variant == NULL)
-		return; /* no row can match, still */
-	if (!has_new_values && scylla_cursor_rewind(scan->variant->cursor))
+	if (scan->phase == SCYLLA_SCAN_NEW || (!has_new_values && scan->probe_count == 0))
+		return; /* not begun; or no row can match, still */
+	if (!has_new_values && scan->merge == NULL && scylla_fanout_rewind(scan->setup->fanout))
 	{
+		forget_rows(scan);
 		scan->phase = SCYLLA_SCAN_RUNNING;
 		return;
 	}
-	if (scan->variant != NULL)
-		scylla_cursor_end(scan->variant->cursor);
+	forget_rows(scan);
+	if (scan->is_connected)
+		scylla_fanout_end(scan->setup->fanout);
 	scan->phase = SCYLLA_SCAN_NEW;
 }
 
@@ -326,11 +394,11 @@ void
 scyllaEndForeignScan(ForeignScanState *node)
 {
 	ScyllaScanState *scan = node->fdw_state;
-	ListCell *cell;
 
 	/* EXPLAIN alone, or an error before Begin was through. */
-	if (scan == NULL || scan->context == NULL)
+	if (scan == NULL || scan->setup == NULL)
 		return;
-	foreach (cell, scan->variants)
-		scylla_cursor_end(((ScyllaScanVariant *) lfirst(cell))->cursor);
+	forget_rows(scan);
+	if (scan->is_connected)
+		scylla_fanout_end(scan->setup->fanout);
 }

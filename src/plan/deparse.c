@@ -293,7 +293,7 @@ scylla_scan_plan_cql(const ScyllaScanPlan *plan, const ScyllaScanArm *arm, uint6
 	append_order(&out, plan);
 	if (plan->partition_limit > 0)
 		appendStringInfo(&out, " PER PARTITION LIMIT %d", plan->partition_limit);
-	if (plan->is_limit_sent)
+	if (plan->is_limit_sent && (skipped & SCYLLA_SKIP_LIMIT) == 0)
 		appendStringInfoString(&out, " LIMIT ?");
 	if (arm->is_filtered)
 		appendStringInfoString(&out, " ALLOW FILTERING");

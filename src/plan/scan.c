@@ -89,6 +89,7 @@ scylla_scan_split(const ScyllaTable *table, List *quals, ScyllaScanParts *parts)
 	parts->plan.serverid = table->options->serverid;
 	parts->plan.read_consistency = table->options->read_consistency;
 	parts->plan.fetch_size = table->options->fetch_size;
+	parts->plan.max_in_flight = table->options->max_in_flight;
 	parts->plan.is_excess_truncated = table->options->excess_precision == SCYLLA_EXCESS_TRUNCATE;
 	parts->plan.arm_count = 1;
 	parts->plan.arms = arm;

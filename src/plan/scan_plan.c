@@ -2,7 +2,8 @@
  * Packs the contract between planner and executor into a list of nodes, which PostgreSQL can
  * copy, cache and send to workers, and unpacks it. Nobody else knows the layout:
  *
- *   ((keyspace table path_name serverid read_consistency fetch_size is_excess_truncated)
+ *   ((keyspace table path_name serverid read_consistency fetch_size max_in_flight
+ *     is_excess_truncated)
  *    (is_distinct partition_limit limit_bind is_limit_sent is_reversed (order ...))
  *    (is_aggregated (aggregate ...) (group name ...))
  *    (column ...) (arm ...) (local reason ...))
@@ -133,6 +134,7 @@ encode_table(const ScyllaScanPlan *plan)
 
 	packed = lappend(packed, makeInteger(plan->read_consistency));
 	packed = lappend(packed, makeInteger(plan->fetch_size));
+	packed = lappend(packed, makeInteger(plan->max_in_flight));
 	return lappend(packed, makeInteger(plan->is_excess_truncated));
 }
 
@@ -145,7 +147,8 @@ decode_table(List *packed, ScyllaScanPlan *plan)
 	plan->serverid = (Oid) intVal(lfourth(packed));
 	plan->read_consistency = intVal(list_nth(packed, 4));
 	plan->fetch_size = intVal(list_nth(packed, 5));
-	plan->is_excess_truncated = intVal(list_nth(packed, 6)) != 0;
+	plan->max_in_flight = intVal(list_nth(packed, 6));
+	plan->is_excess_truncated = intVal(list_nth(packed, 7)) != 0;
 }
 
 static List *

@@ -116,6 +116,7 @@ typedef struct ScyllaScanPlan
 	Oid serverid;
 	int read_consistency; /* unless the setting says otherwise when it runs */
 	int fetch_size;
+	int max_in_flight;
 	bool is_excess_truncated;
 	/* what is asked for */
 	int column_count;
@@ -142,8 +143,9 @@ extern ScyllaScanPlan *scylla_scan_plan_decode(List *packed);
 
 /*
  * The CQL text of an arm; conditions whose bit in skipped (bit i: conditions[i]) is set are left
- * out, which the executor asks for when a bound lies beyond the column's values.
+ * out, which the executor asks for when a bound lies beyond the column's values; and so is LIMIT.
  */
+#define SCYLLA_SKIP_LIMIT (UINT64CONST(1) << 63)
 extern char *scylla_scan_plan_cql(const ScyllaScanPlan *plan, const ScyllaScanArm *arm,
 								  uint64 skipped);
 

@@ -1,0 +1,86 @@
+/*
+ * Many probes in flight at once: streams of pages, which are handed out as they come, whichever
+ * probe was asked first. How many are in flight is bounded by a window, which grows with what is
+ * read, and by the bytes of pages that nobody has read yet.
+ */
+#ifndef SCYLLA_FANOUT_H
+#define SCYLLA_FANOUT_H
+
+#include "postgres.h"
+
+#include "lib/ilist.h"
+
+#include "bridge/cursor.h"
+#include "exec/variant.h"
+
+/* In flight at first: enough to hide some round trips, few enough to be wasted by LIMIT 1. */
+#define SCYLLA_FIRST_WINDOW 16
+
+/* Pages without a reader; what comes in answer to requests that were sent is foreseen. */
+#define SCYLLA_MAX_UNREAD_BYTES (16 * 1024 * 1024)
+
+/* One run of a statement. */
+typedef struct ScyllaProbe
+{
+	ScyllaVariant *variant;
+	ScyllaCursorInput input;
+} ScyllaProbe;
+
+/* The next probe to send; false: there are no more. */
+typedef bool (*ScyllaNextProbe)(void *argument, ScyllaProbe *probe);
+
+typedef enum ScyllaStreamState
+{
+	SCYLLA_STREAM_IDLE,    /* among the variant's, to be used again */
+	SCYLLA_STREAM_FLYING,  /* its next page is asked for */
+	SCYLLA_STREAM_READY,   /* it has a page that is not handed out yet */
+	SCYLLA_STREAM_OUT,     /* the caller's */
+	SCYLLA_STREAM_FINISHED /* all of it was handed out; its page may be wanted again */
+} ScyllaStreamState;
+
+/* The rows of a probe, page by page; owned by the fan-out. */
+typedef struct ScyllaStream
+{
+	dlist_node node; /* among those of its state; OUT and FINISHED ones are in no list */
+	ScyllaStreamState state;
+	ScyllaVariant *variant;
+	ScyllaCursor *cursor;
+	cql_result *page; /* while OUT */
+} ScyllaStream;
+
+typedef struct ScyllaFanout ScyllaFanout;
+
+typedef struct ScyllaFanoutSpec
+{
+	const ScyllaRemote *remote; /* its session is pinned while the fan-out runs */
+	ScyllaNextProbe next_probe;
+	void *argument;
+	int consistency;
+	bool is_traced;
+	ScyllaCounters *counters;
+} ScyllaFanoutSpec;
+
+/* In CurrentMemoryContext, as are the streams; what the spec points to must outlive it. */
+extern ScyllaFanout *scylla_fanout_new(const ScyllaFanoutSpec *spec);
+
+/* Begin to take probes: so many in flight at first; pages of so many rows (0: of fetch_size). */
+extern void scylla_fanout_start(ScyllaFanout *fanout, int first_window, int page_rows);
+
+/* A stream with a page of at least one row, waited for; NULL: all were handed out. It is the
+ * caller's until it calls advance() or release(). */
+extern ScyllaStream *scylla_fanout_next(ScyllaFanout *fanout);
+
+/* The stream's page is read: next() hands out its next one when that comes. */
+extern void scylla_fanout_release(ScyllaFanout *fanout, ScyllaStream *stream);
+
+/* The stream's page is read: wait for its next one. False: it has none, and the stream is gone. */
+extern bool scylla_fanout_advance(ScyllaFanout *fanout, ScyllaStream *stream);
+
+/* Begin again with what the server answered, which is only possible where that was one page of
+ * one probe, handed out to the caller before: then true. */
+extern bool scylla_fanout_rewind(ScyllaFanout *fanout);
+
+/* Abandon what is in flight and free all pages; start() may follow. */
+extern void scylla_fanout_end(ScyllaFanout *fanout);
+
+#endif /* SCYLLA_FANOUT_H */

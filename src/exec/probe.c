@@ -1,0 +1,174 @@
+/*
+ * Probes: the cross product of the values that an arm's conditions take, walked like an odometer
+ * whose last wheel turns fastest, so that one partition's probes follow each other.
+ */
+#include "postgres.h"
+
+#include "exec/probe.h"
+
+/* The length that stands before the bytes of a [value]. */
+#define VALUE_HEADER_BYTES 4
+
+ScyllaProbes *
+scylla_probes_new(const ScyllaScanArm *arm)
+{
+	ScyllaProbes *probes = palloc0(sizeof(ScyllaProbes));
+
+	if (arm->condition_count > SCYLLA_MAX_CONDITIONS)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("more than %d conditions for one remote statement",
+							   SCYLLA_MAX_CONDITIONS)));
+	probes->arm = arm;
+	probes->at = palloc0(Max(arm->condition_count, 1) * sizeof(int));
+	initStringInfo(&probes->bytes);
+	initStringInfo(&probes->key);
+	return probes;
+}
+
+static bool
+is_skipped(const ScyllaProbes *probes, int i)
+{
+	return (probes->skipped & (UINT64CONST(1) << i)) != 0;
+}
+
+/*
+ * The conditions behind the partition key's that are asked for. CQL takes a clustering column only
+ * where all those before it are bound: so where one is left out, the rest is, too.
+ */
+static int
+count_within_cap(const ScyllaScanArm *arm, const ScyllaConditionValues *values)
+{
+	double product = 1;
+
+	/* An index is asked by the condition on its column, wherever that stands. */
+	if (arm->access == SCYLLA_ACCESS_INDEX)
+		return arm->condition_count;
+	for (int i = arm->partition_conditions; i < arm->condition_count; i++)
+	{
+		product *= Max(values[i].choice_count, 1);
+		if (product > SCYLLA_MAX_PROBES_OF_PARTITION)
+			return i;
+	}
+	return arm->condition_count;
+}
+
+void
+scylla_probes_open(ScyllaProbes *probes, const ScyllaConditionValues *values)
+{
+	const ScyllaScanArm *arm = probes->arm;
+	int sent;
+
+	probes->values = values;
+	probes->skipped = 0;
+	probes->needs_recheck = false;
+	probes->limit = 0;
+	probes->count = values != NULL ? 1 : 0;
+	probes->has_next = values != NULL;
+	if (values == NULL)
+		return;
+	sent = count_within_cap(arm, values);
+	probes->needs_recheck = sent < arm->condition_count;
+	for (int i = 0; i < arm->condition_count; i++)
+	{
+		probes->at[i] = 0;
+		probes->needs_recheck |= values[i].needs_recheck;
+		if (i >= sent || values[i].verdict != SCYLLA_VERDICT_SEND)
+			probes->skipped |= UINT64CONST(1) << i;
+		else
+			probes->count *= values[i].choice_count;
+	}
+}
+
+static void
+turn(ScyllaProbes *probes)
+{
+	for (int i = probes->arm->condition_count - 1; i >= 0; i--)
+	{
+		if (is_skipped(probes, i))
+			continue;
+		if (++probes->at[i] < probes->values[i].choice_count)
+			return;
+		probes->at[i] = 0;
+	}
+	probes->has_next = false;
+}
+
+/* The routing key of the combination at hand; false: no partition can have it. */
+static bool
+make_key(ScyllaProbes *probes, ScyllaCursorInput *input)
+{
+	int count = probes->arm->partition_conditions;
+	cql_cell parts[SCYLLA_MAX_CONDITIONS];
+	size_t len;
+
+	if (count == 0)
+		return true;
+	resetStringInfo(&probes->bytes);
+	for (int i = 0; i < count; i++)
+	{
+		const ScyllaChoice *choice = &probes->values[i].choices[probes->at[i]];
+
+		appendBinaryStringInfo(&probes->bytes, choice->data, choice->len);
+		parts[i].data = (const uint8_t *) choice->data + VALUE_HEADER_BYTES;
+		parts[i].len = choice->len - VALUE_HEADER_BYTES;
+	}
+	if (!scylla_bound_is_partition(&probes->bytes, count))
+		return false;
+	if (!cql_key_measure(parts, count, &len))
+		return true;
+	resetStringInfo(&probes->key);
+	enlargeStringInfo(&probes->key, (int) len);
+	cql_key_write(parts, count, (uint8_t *) probes->key.data);
+	input->routing_key = probes->key.data;
+	input->routing_key_len = len;
+	return true;
+}
+
+static void
+append_limit(ScyllaProbes *probes, ScyllaCursorInput *input)
+{
+	uint8_t value[VALUE_HEADER_BYTES + sizeof(int32)];
+
+	cql_put_u32(value, sizeof(int32));
+	cql_put_u32(value + VALUE_HEADER_BYTES, (uint32) probes->limit);
+	appendBinaryStringInfo(&probes->bytes, (const char *) value, sizeof(value));
+	input->value_count++;
+}
+
+static void
+make_values(ScyllaProbes *probes, ScyllaCursorInput *input)
+{
+	resetStringInfo(&probes->bytes);
+	for (int i = 0; i < probes->arm->condition_count; i++)
+	{
+		const ScyllaChoice *choice;
+
+		if (is_skipped(probes, i))
+			continue;
+		choice = &probes->values[i].choices[probes->at[i]];
+		appendBinaryStringInfo(&probes->bytes, choice->data, choice->len);
+		input->value_count += probes->arm->conditions[i].marker_count;
+	}
+	if (probes->limit > 0)
+		append_limit(probes, input);
+	input->values = probes->bytes.data;
+	input->values_len = (size_t) probes->bytes.len;
+}
+
+bool
+scylla_probes_next(ScyllaProbes *probes, ScyllaCursorInput *input)
+{
+	while (probes->has_next)
+	{
+		bool is_possible;
+
+		memset(input, 0, sizeof(*input));
+		is_possible = make_key(probes, input);
+		if (is_possible)
+			make_values(probes, input);
+		turn(probes);
+		if (is_possible)
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,119 @@
+/*
+ * The set-up of a scan. Nothing in it belongs to the execution that runs: expressions are made
+ * ready by it (scylla_params_init), the session is pinned by it.
+ */
+#include "postgres.h"
+
+#include "exec/setup.h"
+
+#include "optimizer/clauses.h"
+#include "option.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+static void
+make_arms(ScyllaScanSetup *setup, List *exprs)
+{
+	setup->arms = palloc0(Max(setup->plan->arm_count, 1) * sizeof(ScyllaArmSetup));
+	for (int i = 0; i < setup->plan->arm_count; i++)
+	{
+		ScyllaArmSetup *arm = &setup->arms[i];
+
+		arm->arm = &setup->plan->arms[i];
+		arm->params = scylla_params_new(arm->arm, exprs, setup->remote.local_table);
+		arm->probes = scylla_probes_new(arm->arm);
+	}
+}
+
+ScyllaScanSetup *
+scylla_setup_new(ForeignScanState *node)
+{
+	ForeignScan *fsplan = castNode(ForeignScan, node->ss.ps.plan);
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "scylla_fdw scan", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	ScyllaScanSetup *setup = palloc0(sizeof(ScyllaScanSetup));
+
+	setup->context = context;
+	setup->plan = scylla_scan_plan_decode(fsplan->fdw_private);
+	setup->bind_params = pull_paramids((Expr *) fsplan->fdw_exprs);
+	setup->cells = palloc0(Max(setup->plan->column_count, 1) * sizeof(cql_cell));
+	setup->counters.context = context;
+	setup->remote.plan = setup->plan;
+	setup->remote.remote_table = psprintf("%s.%s", setup->plan->keyspace, setup->plan->table);
+	setup->remote.local_table = pstrdup(RelationGetRelationName(node->ss.ss_currentRelation));
+	make_arms(setup, fsplan->fdw_exprs);
+	MemoryContextSwitchTo(old);
+	return setup;
+}
+
+/* The next probe of the arms that are asked, one after the other. */
+static bool
+next_probe(void *argument, ScyllaProbe *probe)
+{
+	ScyllaScanSetup *setup = argument;
+
+	for (; setup->next_arm < setup->plan->arm_count; setup->next_arm++)
+	{
+		ScyllaArmSetup *arm = &setup->arms[setup->next_arm];
+
+		if (!arm->is_possible || !scylla_probes_next(arm->probes, &probe->input))
+			continue;
+		probe->variant = arm->variant;
+		probe->input.first_rows = setup->first_rows;
+		return true;
+	}
+	return false;
+}
+
+static void
+make_fanout(ScyllaScanSetup *setup, bool is_traced)
+{
+	ScyllaFanoutSpec spec = {
+		.remote = &setup->remote,
+		.next_probe = next_probe,
+		.argument = setup,
+		.consistency = scylla_read_consistency(setup->plan->read_consistency),
+		.is_traced = is_traced,
+		.counters = &setup->counters,
+	};
+
+	setup->fanout = scylla_fanout_new(&spec);
+}
+
+void
+scylla_setup_connect(ScyllaScanSetup *setup, ScyllaSession *session, bool is_traced)
+{
+	MemoryContext old = MemoryContextSwitchTo(setup->context);
+
+	setup->remote.session = session;
+	make_fanout(setup, is_traced);
+	MemoryContextSwitchTo(old);
+}
+
+ScyllaVariant *
+scylla_setup_variant(ScyllaScanSetup *setup, const ScyllaScanArm *arm, uint64 skipped)
+{
+	MemoryContext old = MemoryContextSwitchTo(setup->context);
+	ScyllaVariant *variant = scylla_variant_get(&setup->remote, arm, skipped, &setup->variants);
+
+	MemoryContextSwitchTo(old);
+	return variant;
+}
+
+void
+scylla_setup_resolve(ScyllaScanSetup *setup, ScyllaArmSetup *arm, uint64 skipped, Relation relation)
+{
+	MemoryContext old;
+	const cql_statement *statement;
+
+	if (arm->is_resolved)
+		return;
+	statement = scylla_statement_get(scylla_setup_variant(setup, arm->arm, skipped)->statement);
+	old = MemoryContextSwitchTo(setup->context);
+	scylla_params_resolve(arm->params, statement, setup->plan->is_excess_truncated);
+	if (setup->reader == NULL)
+		setup->reader = scylla_tuple_reader_new(relation, setup->plan, statement);
+	MemoryContextSwitchTo(old);
+	arm->is_resolved = true;
+}

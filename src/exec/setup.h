@@ -1,0 +1,63 @@
+/*
+ * What a plan needs to run, whoever runs it: made at its execution's begin, completed at the first
+ * row that somebody asks for.
+ */
+#ifndef SCYLLA_SETUP_H
+#define SCYLLA_SETUP_H
+
+#include "postgres.h"
+
+#include "nodes/execnodes.h"
+
+#include "exec/fanout.h"
+#include "exec/params.h"
+#include "exec/probe.h"
+#include "exec/tuple.h"
+#include "exec/variant.h"
+#include "plan/scan_plan.h"
+
+/* An arm of the plan, and what this run asks by it. */
+typedef struct ScyllaArmSetup
+{
+	const ScyllaScanArm *arm;
+	ScyllaParams *params;
+	ScyllaProbes *probes;
+	bool is_resolved;       /* the params are, by a statement */
+	bool is_possible;       /* this run: a row can match */
+	ScyllaVariant *variant; /* this run: the text */
+} ScyllaArmSetup;
+
+typedef struct ScyllaScanSetup
+{
+	MemoryContext context; /* of this, and of all that it points to */
+	ScyllaScanPlan *plan;
+	ScyllaArmSetup *arms;
+	Bitmapset *bind_params; /* parameters that the plan's expressions depend on */
+	cql_cell *cells;        /* of a row, by the plan's columns */
+	ScyllaCounters counters;
+	/* from the first row asked for */
+	ScyllaRemote remote;
+	List *variants;
+	ScyllaTupleReader *reader;
+	ScyllaFanout *fanout;
+	/* this run */
+	int next_arm; /* whose probes are sent next */
+	int first_rows;
+} ScyllaScanSetup;
+
+/* For a node's plan, as a child of CurrentMemoryContext. */
+extern ScyllaScanSetup *scylla_setup_new(ForeignScanState *node);
+
+/* Take the session to ask, which must stay pinned while this is used. */
+extern void scylla_setup_connect(ScyllaScanSetup *setup, ScyllaSession *session, bool is_traced);
+
+/* Prepare an arm's text with all conditions, with LIMIT (skipped is 0) or without it
+ * (SCYLLA_SKIP_LIMIT), and resolve the converters by it, once. The relation is the scanned one. */
+extern void scylla_setup_resolve(ScyllaScanSetup *setup, ScyllaArmSetup *arm, uint64 skipped,
+								 Relation relation);
+
+/* The arm's text with these conditions left out. */
+extern ScyllaVariant *scylla_setup_variant(ScyllaScanSetup *setup, const ScyllaScanArm *arm,
+										   uint64 skipped);
+
+#endif /* SCYLLA_SETUP_H */

@@ -1,0 +1,138 @@
+/*
+ * Texts of a plan. Drift is found in two places: in what PREPARE tells, before anything is asked,
+ * and in the columns of every page.
+ */
+#include "postgres.h"
+
+#include "exec/variant.h"
+
+#include "exec/drift.h"
+
+static bool
+has_column_drift(const ScyllaRemote *remote, const ScyllaVariant *variant, const cql_result *page,
+				 ScyllaDrift *drift)
+{
+	const cql_statement *statement = scylla_statement_get(variant->statement);
+	int count =
+		page != NULL ? cql_result_column_count(page) : cql_statement_column_count(statement);
+
+	if (count != remote->plan->column_count)
+		return true;
+	for (int i = 0; i < remote->plan->column_count; i++)
+	{
+		const ScyllaFetchColumn *fetch = &remote->plan->columns[i];
+		const cql_column *column =
+			page != NULL ? cql_result_column(page, i) : cql_statement_column(statement, i);
+
+		*drift = (ScyllaDrift) {fetch->name, column->type, fetch->type_text};
+		if (!scylla_drift_is_type(column->type, fetch->type_text))
+			return true;
+	}
+	return false;
+}
+
+static int
+count_binds(const ScyllaScanPlan *plan, const ScyllaVariant *variant)
+{
+	int count = plan->is_limit_sent && (variant->skipped & SCYLLA_SKIP_LIMIT) == 0 ? 1 : 0;
+
+	for (int i = 0; i < variant->arm->condition_count; i++)
+		if ((variant->skipped & (UINT64CONST(1) << i)) == 0)
+			count += variant->arm->conditions[i].marker_count;
+	return count;
+}
+
+static bool
+has_bind_drift(const ScyllaRemote *remote, const ScyllaVariant *variant, ScyllaDrift *drift)
+{
+	const cql_statement *statement = scylla_statement_get(variant->statement);
+	int count = cql_statement_bind_count(statement);
+	int bind = 0;
+
+	for (int i = 0; i < variant->arm->condition_count; i++)
+	{
+		const ScyllaScanCondition *condition = &variant->arm->conditions[i];
+
+		if (variant->skipped & (UINT64CONST(1) << i))
+			continue;
+		for (int j = 0; j < condition->marker_count && bind < count; j++)
+		{
+			const cql_type *type = cql_statement_bind(statement, bind++)->type;
+
+			*drift =
+				(ScyllaDrift) {condition->markers[j].name, type, condition->markers[j].type_text};
+			if (!scylla_drift_is_type(type, condition->markers[j].type_text))
+				return true;
+		}
+	}
+	*drift = (ScyllaDrift) {0};
+	return count != count_binds(remote->plan, variant);
+}
+
+static void
+raise_drift(const ScyllaRemote *remote, const ScyllaVariant *variant, const ScyllaDrift *drift)
+{
+	scylla_drift_raise(remote->session, variant->statement, remote->local_table,
+					   remote->remote_table, drift);
+}
+
+static bool
+has_drift(const ScyllaRemote *remote, const ScyllaVariant *variant, ScyllaDrift *drift)
+{
+	*drift = (ScyllaDrift) {0};
+	return has_column_drift(remote, variant, NULL, drift) || has_bind_drift(remote, variant, drift);
+}
+
+void
+scylla_variant_check_page(const ScyllaRemote *remote, const ScyllaVariant *variant,
+						  const cql_result *page)
+{
+	ScyllaDrift drift = {0};
+
+	if (cql_result_has_columns_of(page, scylla_statement_get(variant->statement)))
+		return;
+	if (has_column_drift(remote, variant, page, &drift))
+		raise_drift(remote, variant, &drift);
+	/* A user-defined type got a field. This scan passes over it, the next one shall know it. */
+	scylla_statement_forget(remote->session, variant->statement);
+}
+
+/* A statement that was prepared before the remote table changed is prepared again. */
+static void
+prepare(const ScyllaRemote *remote, ScyllaVariant *variant)
+{
+	const char *cql = scylla_scan_plan_cql(remote->plan, variant->arm, variant->skipped);
+	ScyllaReportContext about = {.relation = remote->remote_table};
+	ScyllaDrift drift;
+
+	variant->statement = scylla_prepare(remote->session, cql, &about);
+	if (!has_drift(remote, variant, &drift))
+		return;
+	scylla_statement_forget(remote->session, variant->statement);
+	scylla_statement_release(variant->statement);
+	variant->statement = scylla_prepare(remote->session, cql, &about);
+	if (has_drift(remote, variant, &drift))
+		raise_drift(remote, variant, &drift);
+}
+
+ScyllaVariant *
+scylla_variant_get(const ScyllaRemote *remote, const ScyllaScanArm *arm, uint64 skipped,
+				   List **variants)
+{
+	ScyllaVariant *variant;
+	ListCell *cell;
+
+	foreach (cell, *variants)
+	{
+		variant = lfirst(cell);
+		if (variant->arm == arm && variant->skipped == skipped)
+			return variant;
+	}
+	variant = palloc0(sizeof(ScyllaVariant));
+	variant->arm = arm;
+	variant->skipped = skipped;
+	dlist_init(&variant->idle);
+	prepare(remote, variant);
+	*variants = lappend(*variants, variant);
+	return variant;
+}
