@@ -20,7 +20,7 @@ EXTRA_CLEAN = $(BUILD)
 
 # PostgreSQL before 16 does not hide symbols by itself, and leaves PGDLLEXPORT empty.
 PG_CFLAGS = -std=gnu11 $(WARNINGS) $(DEPENDENCIES) -Wno-declaration-after-statement \
-	-Wno-unused-parameter -fvisibility=hidden
+	-Wno-unused-parameter -fvisibility=hidden $(SANITIZE_FLAGS)
 PG_CPPFLAGS = -Isrc '-DPGDLLEXPORT=__attribute__((visibility("default")))'
 ifneq ($(findstring clang,$(CC)),)
 PG_CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument

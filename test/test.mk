@@ -28,6 +28,23 @@ unit-programs: $(UNIT_PROGRAMS) $(RING_PROBE)
 .SECONDARY:
 -include $(wildcard $(BUILD)/unit/*.d $(BUILD)/unit/src/*/*.d)
 
+# The fuzzers: a program for the driver's wire, a module of a test server for the converters.
+FUZZ_OBJS = $(BUILD)/fuzz/forge.o $(BUILD)/fuzz/wire.o
+$(FUZZ_OBJS): $(BUILD)/fuzz/%.o: test/fuzz/%.c $(BUILD)/FLAGS
+	@mkdir -p $(@D)
+	$(SHOW_CC) $(CC) $(LIBCQL_CFLAGS) -Itest/fuzz -c $< -o $@
+$(BUILD)/fuzz/wire: $(FUZZ_OBJS) $(LIBCQL)
+	$(CC) $(SANITIZE_FLAGS) $^ -o $@ $(LIBCQL_LIBS)
+$(BUILD)/fuzz/types.so: test/fuzz/types.c $(BUILD)/fuzz/forge.o $(filter $(BUILD)/pg/types/%,$(OBJS)) $(LIBCQL)
+	$(CC) $(CFLAGS) $(CPPFLAGS) -Itest/fuzz -shared $^ -o $@ $(LIBCQL_LIBS)
+
+$(BUILD)/fuzz/untranslated.so: test/fuzz/untranslated.c
+	$(CC) -shared -fPIC $< -o $@
+
+fuzz-programs: $(BUILD)/fuzz/wire $(BUILD)/fuzz/types.so $(BUILD)/fuzz/untranslated.so
+
+-include $(wildcard $(BUILD)/fuzz/*.d)
+
 # The suite: sets the machine up, starts and ends its own servers, tells 'N passed, N failed' last.
 # SCYLLA_TEST_HOST and SCYLLA_TEST_PORT name a running server to use instead of its own.
 test:
@@ -42,6 +59,11 @@ unit:
 sanitize:
 	@test/scripts/setup
 	@BUILD=$(BUILD)/sanitize SANITIZE=address,undefined OPTIMIZE=-O1 test/run unit
+
+# Forged bytes for every decoder under both. Runs a minute, or: make fuzz T="--seconds 36000 --seed 7".
+fuzz:
+	@test/scripts/setup
+	@test/fuzz/run $(or $(T),--seconds 60)
 
 # The regression suite with the backend under valgrind.
 memcheck:
@@ -72,4 +94,4 @@ C_FILES = $(shell find src test -name '*.[ch]')
 distclean: clean
 	@test/scripts/scratch remove
 
-.PHONY: bench check-layers demo distclean format lint memcheck sanitize test unit unit-programs
+.PHONY: bench check-layers demo distclean format fuzz fuzz-programs lint memcheck sanitize test unit unit-programs
