@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 
 import psycopg2
@@ -15,6 +16,7 @@ from node import Node
 from support import COLUMNS, REMOTE_COLUMNS, query
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "test", "front"))
 TEST_SECONDS = 120
 
 
@@ -155,6 +157,26 @@ def cassandra():
 def cassandra_auth(cassandra):
     """(host, port) of a server that asks for a password: superuser cassandra, password cassandra."""
     return cassandra("auth", "--auth", "--address", "127.0.0.11")
+
+
+@pytest.fixture
+def fronts():
+    """fronts(nodes, **options): a Scylla front (test/front) before Cassandra nodes; it stops when the
+    test ends, and must have had nothing to complain of."""
+    from front import Front
+
+    started = []
+
+    def start(behind, **options):
+        front = Front(behind, **options)
+        started.append(front)
+        return front
+
+    yield start
+    complaints = [complaint for front in started for complaint in front.complaints]
+    for front in started:
+        front.stop()
+    assert complaints == []
 
 
 @pytest.fixture
