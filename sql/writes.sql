@@ -216,6 +216,8 @@ INSERT INTO kv VALUES (603, 'committed', 0);
 COMMIT;
 BEGIN;
 INSERT INTO kv VALUES (604, 'stays', 0);
+-- the WARNING would come before or after the error
+SET LOCAL client_min_messages = error;
 PREPARE TRANSACTION 'writes';
 DO $$
 BEGIN

@@ -32,24 +32,32 @@ new_state(EState *estate, ResultRelInfo *result, ScyllaModifyPlan *plan)
 	return modify;
 }
 
-/* The key's columns among those that the plan below gives. */
+static AttrNumber
+find_junk_column(const ScyllaModifyState *modify, const ScyllaModifyColumn *column, List *targets)
+{
+	Form_pg_attribute attribute =
+		TupleDescAttr(RelationGetDescr(modify->result->ri_RelationDesc), column->attnum - 1);
+	char *name = column->assign == SCYLLA_ASSIGN_KEY
+					 ? scylla_modify_key_name(attribute->attnum, attribute->atttypid,
+											  attribute->atttypmod, attribute->attcollation)
+					 : scylla_modify_delta_name(attribute->attnum);
+	AttrNumber found = ExecFindJunkAttributeInTlist(targets, name);
+
+	if (found == InvalidAttrNumber)
+		elog(ERROR, "could not find junk column \"%s\"", name);
+	return found;
+}
+
 static void
 find_junk(ScyllaModifyState *modify, List *targets)
 {
-	TupleDesc descriptor = RelationGetDescr(modify->result->ri_RelationDesc);
 	const ScyllaModifyPlan *plan = modify->plan;
 
 	modify->junk = palloc0(Max(plan->column_count, 1) * sizeof(AttrNumber));
-	for (int i = 0; i < plan->partition_count + plan->clustering_count; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(descriptor, plan->columns[i].attnum - 1);
-		char *name = scylla_modify_key_name(attribute->attnum, attribute->atttypid,
-											attribute->atttypmod, attribute->attcollation);
-
-		modify->junk[i] = ExecFindJunkAttributeInTlist(targets, name);
-		if (modify->junk[i] == InvalidAttrNumber)
-			elog(ERROR, "could not find junk column \"%s\"", name);
-	}
+	for (int i = 0; i < plan->column_count; i++)
+		if (plan->columns[i].assign == SCYLLA_ASSIGN_KEY ||
+			scylla_modify_is_delta(plan->columns[i].assign))
+			modify->junk[i] = find_junk_column(modify, &plan->columns[i], targets);
 	if (plan->kind == SCYLLA_MODIFY_DELETE)
 		modify->whole_row = ExecFindJunkAttributeInTlist(targets, "wholerow");
 }
@@ -246,15 +254,52 @@ scyllaExecForeignBatchInsert(EState *estate, ResultRelInfo *result, TupleTableSl
 	return modify->applied;
 }
 
-/* The key as it was read: what the plan below gives. */
 static void
-take_old_key(ScyllaModifyState *modify, TupleTableSlot *plan_slot)
+refuse_null_delta(const ScyllaModifyState *modify, const ScyllaModifyColumn *column)
+{
+	Relation relation = modify->result->ri_RelationDesc;
+	Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(relation), column->attnum - 1);
+
+	ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					errmsg("NULL would make all of column \"%s\" of foreign table \"%s\" NULL",
+						   NameStr(attribute->attname), RelationGetRelationName(relation)),
+					errhint("Assign NULL itself where that is meant."),
+					errtablecol(relation, column->attnum)));
+}
+
+/*
+ * What is added to a column or taken from it. Where PostgreSQL's own result is NULL, as it is for a
+ * map that reads as NULL, so it stays: nothing is said about the column. (A counter that reads as
+ * NULL is 0 to CQL, and is added to.)
+ */
+static void
+take_delta(ScyllaModifyState *modify, int index, ScyllaRowValue *value, TupleTableSlot *plan_slot)
+{
+	const ScyllaModifyColumn *column = &modify->plan->columns[index];
+	bool is_result_null = value->is_null;
+
+	value->value = ExecGetJunkAttribute(plan_slot, modify->junk[index], &value->is_null);
+	if (modify->plan->is_counter || !is_result_null)
+		return;
+	value->is_left_out = true;
+	if (!slot_attisnull(modify->result->ri_oldTupleSlot, column->attnum))
+		refuse_null_delta(modify, column);
+}
+
+/* What the plan below gives besides the row: the key as it was read, and deltas. */
+static void
+take_junk(ScyllaModifyState *modify, TupleTableSlot *plan_slot)
 {
 	ScyllaRowValue *values = scylla_row_writer_values(get_rows(modify));
 	const ScyllaModifyPlan *plan = modify->plan;
 
-	for (int i = 0; i < plan->partition_count + plan->clustering_count; i++)
-		values[i].value = ExecGetJunkAttribute(plan_slot, modify->junk[i], &values[i].is_null);
+	for (int i = 0; i < plan->column_count; i++)
+	{
+		if (plan->columns[i].assign == SCYLLA_ASSIGN_KEY)
+			values[i].value = ExecGetJunkAttribute(plan_slot, modify->junk[i], &values[i].is_null);
+		else if (scylla_modify_is_delta(plan->columns[i].assign))
+			take_delta(modify, i, &values[i], plan_slot);
+	}
 }
 
 static bool
@@ -316,7 +361,7 @@ scyllaExecForeignUpdate(EState *estate, ResultRelInfo *result, TupleTableSlot *s
 	take_slot(modify, slot);
 	if (has_update_trigger(result))
 		compare_with_old(modify, result->ri_oldTupleSlot);
-	take_old_key(modify, plan_slot);
+	take_junk(modify, plan_slot);
 	return send_row(modify) ? slot : NULL;
 }
 
@@ -349,7 +394,7 @@ scyllaExecForeignDelete(EState *estate, ResultRelInfo *result, TupleTableSlot *s
 	/* Static columns are named, not bound: they stand for a row without clustering columns. */
 	for (int i = 0; i < modify->plan->column_count; i++)
 		values[i].is_null = true;
-	take_old_key(modify, plan_slot);
+	take_junk(modify, plan_slot);
 	store_old_row(modify, slot, plan_slot);
 	return send_row(modify) ? slot : NULL;
 }

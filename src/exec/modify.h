@@ -18,10 +18,10 @@ typedef struct ScyllaModifyState
 	ResultRelInfo *result;
 	MemoryContext context;
 	Oid userid;
-	AttrNumber *junk;        /* of UPDATE and DELETE: where the plan below has the key, by column */
-	AttrNumber whole_row;    /* of DELETE with RETURNING: where it has the old row; else 0 */
-	HeapTupleData old_tuple; /* that row */
-	bool *is_applied;        /* of a batch of conditional writes */
+	AttrNumber *junk;         /* of UPDATE and DELETE: where the plan below has keys and deltas */
+	AttrNumber whole_row;     /* of DELETE with RETURNING: where it has the old row; else 0 */
+	HeapTupleData old_tuple;  /* that row */
+	bool *is_applied;         /* of a batch of conditional writes */
 	TupleTableSlot **applied; /* the rows of the batch that were applied */
 	/* Rows that are routed here while this is also the target of an UPDATE; or NULL */
 	struct ScyllaModifyState *routed;

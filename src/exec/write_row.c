@@ -212,8 +212,8 @@ make_converters(ScyllaRowWriter *rows, WriteTarget *target)
 			TupleDescAttr(RelationGetDescr(rows->relation), rows->plan->columns[index].attnum - 1);
 		ScyllaConverterSpec spec = {
 			.cql = cql_statement_bind(statement, i)->type,
-			.type = attribute->atttypid,
-			.typmod = attribute->atttypmod,
+			.type = rows->plan->columns[index].value_type,
+			.typmod = rows->plan->columns[index].value_typmod,
 			.table = RelationGetRelationName(rows->relation),
 			.column = NameStr(attribute->attname),
 			.is_excess_truncated = rows->plan->is_excess_truncated,
@@ -381,15 +381,15 @@ make_routing_key(ScyllaRowWriter *rows)
 	rows->routing_key.len = (int) len;
 }
 
-/* Twice the same is once, but for what adds to what stands there. */
+/* Twice the same is once, but for what adds to what stands there (also to a set, which nobody here
+ * tells from a list). */
 static bool
 is_idempotent(const ScyllaModifyPlan *plan)
 {
 	if (plan->is_conditional || plan->is_counter)
 		return false;
 	for (int i = 0; i < plan->column_count; i++)
-		if (plan->columns[i].assign == SCYLLA_ASSIGN_ADD ||
-			plan->columns[i].assign == SCYLLA_ASSIGN_PREPEND)
+		if (scylla_modify_is_delta(plan->columns[i].assign))
 			return false;
 	return true;
 }

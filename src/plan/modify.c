@@ -11,8 +11,10 @@
 #include "access/table.h"
 #include "compat.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/appendinfo.h"
 #include "optimizer/inherit.h"
+#include "plan/delta.h"
 #include "plan/modify.h"
 #include "plan/modify_plan.h"
 #include "rewrite/rewriteHandler.h"
@@ -158,6 +160,8 @@ add_column(ModifyMaker *maker, const ScyllaColumn *column, ScyllaAssign assign)
 	out->type_text = pstrdup(column->cql_type_text);
 	out->role = column->role;
 	out->assign = assign;
+	out->value_type = column->type;
+	out->value_typmod = column->typmod;
 	out->is_named = assign == SCYLLA_ASSIGN_KEY || is_named(maker, column);
 }
 
@@ -312,7 +316,30 @@ scylla_modify_plan_insert(Oid relid, Oid userid, const Bitmapset *named)
 /* ---- UPDATE and DELETE ---- */
 
 static void
-plan_update(ModifyMaker *maker)
+add_update_column(ModifyMaker *maker, const ScyllaColumn *column, const List *deltas)
+{
+	ListCell *cell;
+
+	foreach (cell, deltas)
+	{
+		const ScyllaDelta *delta = lfirst(cell);
+
+		if (delta->attnum == column->attnum)
+		{
+			add_column(maker, column, delta->assign);
+			maker->plan.columns[maker->plan.column_count - 1].value_type =
+				exprType((Node *) delta->value);
+			maker->plan.columns[maker->plan.column_count - 1].value_typmod = -1;
+			return;
+		}
+	}
+	if (maker->plan.is_counter)
+		refuse_counter_assignment(maker->table, column);
+	add_column(maker, column, SCYLLA_ASSIGN_VALUE);
+}
+
+static void
+plan_update(ModifyMaker *maker, const List *deltas)
 {
 	const ScyllaTable *table = maker->table;
 	ScyllaModifyPlan *plan = &maker->plan;
@@ -332,9 +359,7 @@ plan_update(ModifyMaker *maker)
 			refuse_computed(table, column);
 		if (is_key(column) || column->function != SCYLLA_FUNCTION_NONE)
 			continue;
-		if (plan->is_counter)
-			refuse_counter_assignment(table, column);
-		add_column(maker, column, SCYLLA_ASSIGN_VALUE);
+		add_update_column(maker, column, deltas);
 		plan->is_static_only &= column->role == SCYLLA_KEY_STATIC;
 	}
 }
@@ -372,12 +397,23 @@ add_whole_row_target(PlannerInfo *root, Index rtindex)
 	add_row_identity_var(root, var, rtindex, "wholerow");
 }
 
+/* No Var stands for it, so it goes where add_row_identity_var() would put one. */
+static void
+add_delta_target(PlannerInfo *root, const ScyllaDelta *delta)
+{
+	TargetEntry *entry = makeTargetEntry(delta->value, list_length(root->processed_tlist) + 1,
+										 scylla_modify_delta_name(delta->attnum), true);
+
+	root->processed_tlist = lappend(root->processed_tlist, entry);
+}
+
 void
 scyllaAddForeignUpdateTargets(PlannerInfo *root, Index rtindex, RangeTblEntry *rte,
 							  Relation relation)
 {
 	ScyllaTable *table =
 		scylla_table_open(RelationGetRelid(relation), scylla_target_userid(root, rtindex));
+	ListCell *cell;
 
 	for (int i = 0; i < table->partition_count; i++)
 	{
@@ -391,6 +427,8 @@ scyllaAddForeignUpdateTargets(PlannerInfo *root, Index rtindex, RangeTblEntry *r
 			refuse_missing_key(table, "clustering", i + 1);
 		add_key_target(root, rtindex, table->clustering_key[i]);
 	}
+	foreach (cell, scylla_deltas_of(root, rtindex, table, relation))
+		add_delta_target(root, lfirst(cell));
 	if (root->parse->commandType == CMD_DELETE && root->parse->returningList != NIL)
 		add_whole_row_target(root, rtindex);
 }
@@ -427,7 +465,8 @@ scyllaPlanForeignModify(PlannerInfo *root, ModifyTable *plan, Index result_relat
 			break;
 		case CMD_UPDATE:
 			maker.named = scylla_updated_columns(root, result_relation);
-			plan_update(&maker);
+			plan_update(&maker,
+						scylla_deltas_of(root, result_relation, maker.table, maker.relation));
 			break;
 		case CMD_DELETE:
 			plan_delete(&maker);

@@ -35,10 +35,13 @@ list_numbers(ScyllaModifyPlan *plan, int *count)
 static List *
 encode_column(const ScyllaModifyColumn *column)
 {
-	return lappend(list_make5(makeInteger(column->attnum), makeString(column->name),
+	List *packed = list_make5(makeInteger(column->attnum), makeString(column->name),
 							  makeString(column->type_text), makeInteger(column->role),
-							  makeInteger(column->assign)),
-				   makeInteger(column->is_named));
+							  makeInteger(column->assign));
+
+	packed = lappend(packed, makeInteger(column->is_named));
+	packed = lappend(packed, makeInteger((int) column->value_type));
+	return lappend(packed, makeInteger(column->value_typmod));
 }
 
 static void
@@ -50,6 +53,8 @@ decode_column(List *packed, ScyllaModifyColumn *column)
 	column->role = (ScyllaKeyRole) intVal(lfourth(packed));
 	column->assign = (ScyllaAssign) intVal(list_nth(packed, 4));
 	column->is_named = intVal(list_nth(packed, 5)) != 0;
+	column->value_type = (Oid) intVal(list_nth(packed, 6));
+	column->value_typmod = intVal(list_nth(packed, 7));
 }
 
 List *
@@ -298,4 +303,10 @@ char *
 scylla_modify_key_name(AttrNumber attnum, Oid type, int32 typmod, Oid collation)
 {
 	return psprintf("scylla_key_%d_%u_%d_%u", attnum, type, typmod, collation);
+}
+
+char *
+scylla_modify_delta_name(AttrNumber attnum)
+{
+	return psprintf("scylla_delta_%d", attnum);
 }

@@ -38,6 +38,8 @@ typedef struct ScyllaModifyColumn
 	char *type_text; /* CQL type that the plan believes in; drift is an error */
 	ScyllaKeyRole role;
 	ScyllaAssign assign;
+	Oid value_type; /* of the value: the column's own, but where it is added or taken */
+	int32 value_typmod;
 	/*
 	 * Whether the user's statement gives the column a value. Others are here since a trigger may
 	 * change them, and are left out of a row where it has not.
@@ -100,7 +102,17 @@ extern char *scylla_modify_plan_cql(const ScyllaModifyPlan *plan, ScyllaModifyTa
 
 extern char *scylla_modify_truncate_cql(const char *keyspace, const char *table);
 
-/* Name of the junk column in which the plan below hands over what tells a row apart. */
+/* Names of the junk columns in which the plan below hands over what tells a row apart, and what is
+ * added to a column or taken from it. */
 extern char *scylla_modify_key_name(AttrNumber attnum, Oid type, int32 typmod, Oid collation);
+extern char *scylla_modify_delta_name(AttrNumber attnum);
+
+/* Whether an assignment's value comes in such a column. */
+static inline bool
+scylla_modify_is_delta(ScyllaAssign assign)
+{
+	return assign == SCYLLA_ASSIGN_ADD || assign == SCYLLA_ASSIGN_SUBTRACT ||
+		   assign == SCYLLA_ASSIGN_PREPEND;
+}
 
 #endif /* SCYLLA_MODIFY_PLAN_H */
