@@ -1,0 +1,188 @@
+"""Writes while something goes wrong, by a proxy before the server: what was reported as written is
+there, what failed is named, and the same statement run again converges."""
+
+import re
+import struct
+
+import psycopg2
+import pytest
+
+from proxy import CUT, INVALID, OVERLOADED, Proxy, error, write_timeout
+from support import assert_error, failure, query, words
+
+COUNTS = re.compile(r"Of the (\d+) rows that the statement has sent, (\d+) were written, (\d+) may have been, "
+                    r"and (\d+) were not\.")
+
+
+@pytest.fixture(scope="module")
+def keyspace(make_keyspace, driver):
+    connection = make_keyspace("py_faults")
+    driver.execute("CREATE TABLE py_faults.t (k int PRIMARY KEY, v text)")
+    driver.execute("CREATE TABLE py_faults.hits (k int PRIMARY KEY, n counter)")
+    return connection
+
+
+@pytest.fixture
+def proxy(cql_host, cql_port):
+    started = Proxy(cql_host, cql_port)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def table(keyspace, driver, proxy, pg, make_server, make_mapping):
+    """A connection whose table "t" and "hits" go through the proxy, both empty."""
+    driver.execute("TRUNCATE py_faults.t")
+    driver.execute("TRUNCATE py_faults.hits")
+    connection = pg()
+    server = make_server(proxy.port, read_consistency="one", write_consistency="one", keyspace="py_faults")
+    make_mapping(server)
+    query(connection, "SET client_min_messages = warning; CREATE SCHEMA %s; SET search_path = %s, public;"
+                      "IMPORT FOREIGN SCHEMA py_faults FROM SERVER %s INTO %s" % (server, server, server, server))
+    return connection
+
+
+def keys(driver):
+    return {k for k, in driver.execute("SELECT k FROM py_faults.t")}
+
+
+def insert(last):
+    return "INSERT INTO t SELECT g, 'v' || g FROM generate_series(1, %d) g" % last
+
+
+def counts(found):
+    return [int(number) for number in COUNTS.search(found.diag.message_detail).groups()]
+
+
+def key_of(found):
+    return int(re.search(r"key k = (\d+)", found.diag.message_detail)[1])
+
+
+def poison(key, verdict):
+    """A rule that spoils the rows of one key, however often they are tried."""
+    mark = struct.pack(">ii", 4, key)
+    return lambda _number, body: verdict if mark in body else None
+
+
+def assert_honest(found, driver, total):
+    """The numbers of the error are what the cluster has."""
+    sent, written, unknown, refused = counts(found)
+    assert sent == written + unknown + refused <= total
+    present = keys(driver)
+    assert written <= len(present) <= written + unknown
+    return present
+
+
+@pytest.mark.time_limit(300)
+def test_connection_cut_in_the_middle(table, proxy, driver):
+    """The driver may try again what it may try again: then nothing is missing."""
+    proxy.rule = lambda number, _body: CUT if number == 50000 else None
+    try:
+        query(table, insert(100000))
+    except psycopg2.Error as found:
+        assert_error(found, "08007", "key k = ", "may have been applied")
+        assert_honest(found, driver, 100000)
+    proxy.rule = None
+    query(table, insert(100000))
+    assert keys(driver) == set(range(1, 100001))
+
+
+def test_counters_are_never_repeated(table, proxy, driver):
+    proxy.rule = lambda number, _body: CUT if number == 500 else None
+    found = failure(table, "INSERT INTO hits SELECT g, 1 FROM generate_series(1, 1000) g")
+    assert_error(found, "08007", "key k = ", "may have been applied")
+    _sent, written, unknown, _refused = counts(found)
+    rows = dict(driver.execute("SELECT k, n FROM py_faults.hits"))
+    assert set(rows.values()) <= {1}
+    assert written <= len(rows) <= written + unknown
+
+
+def test_write_timeout_on_one_row(table, proxy, driver):
+    proxy.rule = poison(777, write_timeout("no quorum for this one"))
+    found = failure(table, insert(2000))
+    assert_error(found, "08007", "a write timed out", "no quorum for this one", "The write may have been applied")
+    assert key_of(found) == 777
+    present = assert_honest(found, driver, 2000)
+    assert 777 not in present and counts(found)[2:] == [1, 0]
+    assert any("writes of the aborted transaction" in notice for notice in table.notices)
+    proxy.rule = None
+    query(table, insert(2000))
+    assert keys(driver) == set(range(1, 2001))
+
+
+def test_refusal_of_one_row(table, proxy, driver):
+    """Surely not written: the error is the server's, and the row does not count as written."""
+    proxy.rule = poison(55, error(INVALID, "not this row"))
+    found = failure(table, insert(100))
+    assert_error(found, "22023", "not this row", "The write was not applied")
+    assert key_of(found) == 55
+    assert 55 not in assert_honest(found, driver, 100)
+    assert counts(found)[2:] == [0, 1]
+
+
+def test_the_only_row(table, proxy, driver):
+    """Of one row there is nothing more to tell, and no WARNING if it was not written."""
+    proxy.rule = poison(1, error(INVALID, "not this row"))
+    found = failure(table, "INSERT INTO t VALUES (1, 'v')")
+    assert "Of the" not in words(found) and key_of(found) == 1
+    assert not any("are not undone" in notice for notice in table.notices)
+    assert keys(driver) == set()
+
+
+def test_overload_that_lasts(table, proxy, driver):
+    proxy.rule = lambda number, _body: error(OVERLOADED, "too much") if number > 300 else None
+    found = failure(table, insert(1000))
+    assert_error(found, "53000", "too much", "key k = ")
+    assert_honest(found, driver, 1000)
+    proxy.rule = None
+    query(table, insert(1000))
+    assert keys(driver) == set(range(1, 1001))
+
+
+def test_server_gone(table, proxy, driver):
+    def end(number, _body):
+        if number == 200:
+            proxy.is_accepting = False
+            return CUT
+        return None
+
+    proxy.rule = end
+    found = failure(table, insert(1000))
+    assert found.pgcode in ("08007", "08001", "08006"), words(found)
+    assert_honest(found, driver, 1000)
+    proxy.rule = None
+    proxy.accept()
+    query(table, insert(1000))
+    assert keys(driver) == set(range(1, 1001))
+
+
+def test_update_and_delete_name_their_row(table, proxy, driver):
+    query(table, insert(100))
+    proxy.rule = poison(30, error(INVALID, "not this row"))
+    found = failure(table, "UPDATE t SET v = 'changed' WHERE v <> ''")
+    assert key_of(found) == 30
+    found = failure(table, "DELETE FROM t WHERE v <> ''")
+    assert key_of(found) == 30
+    sent, written, unknown, refused = counts(found)
+    assert (unknown, refused) == (0, 1) and len(keys(driver)) == 100 - written
+
+
+def test_copy_names_its_row(table, proxy, driver, tmp_path):
+    (tmp_path / "rows").write_text("".join("%d\tv\n" % k for k in range(1, 501)))
+    proxy.rule = poison(222, write_timeout())
+    with open(tmp_path / "rows") as file, table.cursor() as cursor:
+        with pytest.raises(psycopg2.Error) as raised:
+            cursor.copy_expert("COPY t FROM STDIN", file)
+    assert raised.value.pgcode == "08007" and key_of(raised.value) == 222
+    assert 222 not in assert_honest(raised.value, driver, 500)
+
+
+def test_statement_timeout(table, proxy, driver):
+    """Cancelled while rows are in flight: nobody knows of them, so all that were sent are counted."""
+    query(table, "SET statement_timeout = '300ms'")
+    query(table, "ALTER FOREIGN TABLE t OPTIONS (write_rate '2000')")
+    found = failure(table, insert(100000))
+    assert found.pgcode == "57014"
+    query(table, "RESET statement_timeout")
+    notice = next(notice for notice in table.notices if "are not undone" in notice)
+    assert len(keys(driver)) <= int(re.search(r"(\d+) rows were written", notice)[1])
