@@ -32,6 +32,9 @@
 #define DEFAULT_HOST "localhost"
 #define DEFAULT_PORT 9042
 #define MAX_TIMEOUT_MS (60 * 60 * 1000)
+#define MAX_AGE_MS (7 * 24 * 60 * 60 * 1000)
+#define MAX_CONNECTIONS 1000
+#define MAX_RETRIES 100
 #define MAX_FETCH_SIZE 1000000
 #define MAX_IN_FLIGHT 32768 /* stream ids of a connection */
 #define MAX_BATCH_SIZE 100000
@@ -445,6 +448,9 @@ static const struct
 #define TIMEOUT                      \
 	.min = 1, .max = MAX_TIMEOUT_MS, \
 	.allowed = "a duration from 1ms to 1h, as 500ms or 5s; a bare number is milliseconds"
+#define AGE                      \
+	.min = 0, .max = MAX_AGE_MS, \
+	.allowed = "0 (never) or a duration up to 7d, as 30s or 5min; a bare number is milliseconds"
 #define NAME .parse = parse_name, .allowed = "a name of at least one character"
 /* may_be_word: "system" is a value, too */
 #define PEM(may_be_word) .parse = parse_pem, .guard = guard_file, .max = (may_be_word)
@@ -459,6 +465,14 @@ static const OptionRow rows[] = {
 	{"port", PLACE_SERVER, FIELD(port), parse_integer, .min = 1, .max = 65535},
 	{"connect_timeout", PLACE_SERVER, FIELD(connect_timeout_ms), parse_duration, TIMEOUT},
 	{"request_timeout", PLACE_SERVER, FIELD(request_timeout_ms), parse_duration, TIMEOUT},
+	{"max_connections", PLACE_SERVER, FIELD(max_connections), parse_integer, .min = 1,
+	 .max = MAX_CONNECTIONS},
+	{"shard_aware", PLACE_SERVER, FIELD(is_shard_aware), BOOLEAN},
+	{"local_dc", PLACE_SERVER, FIELD(local_dc), NAME},
+	{"local_rack", PLACE_SERVER, FIELD(local_rack), NAME},
+	{"idle_timeout", PLACE_SERVER, FIELD(idle_timeout_ms), parse_duration, AGE},
+	{"max_lifetime", PLACE_SERVER, FIELD(max_lifetime_ms), parse_duration, AGE},
+	{"retries", PLACE_SERVER, FIELD(max_retries), parse_integer, .min = 0, .max = MAX_RETRIES},
 
 	{"sslmode", PLACE_SERVER, FIELD(tls_mode), parse_tls_mode,
 	 .allowed = "disable, require, verify-ca or verify-full"},
@@ -736,6 +750,10 @@ collect_options(Oid serverid, Oid userid, List *table_definitions)
 	options->port = DEFAULT_PORT;
 	options->connect_timeout_ms = 5000;
 	options->request_timeout_ms = 10000;
+	options->max_connections = 32;
+	options->is_shard_aware = true;
+	options->idle_timeout_ms = 5 * 60 * 1000;
+	options->max_retries = 2;
 	options->is_password_required = true;
 	options->read_consistency = CQL_CONSISTENCY_LOCAL_QUORUM;
 	options->write_consistency = CQL_CONSISTENCY_LOCAL_QUORUM;

@@ -48,6 +48,13 @@ typedef struct ScyllaOptions
 	int connect_timeout_ms;
 	int request_timeout_ms;
 	int compression; /* cql_compression */
+	int max_connections;
+	bool is_shard_aware;
+	char *local_dc; /* NULL: the first contact point's */
+	char *local_rack;
+	int idle_timeout_ms; /* 0: never */
+	int max_lifetime_ms; /* likewise */
+	int max_retries;
 
 	/* TLS: texts are PEM or a file's path, and as typed; NULL: not set */
 	int tls_mode;        /* cql_tls_mode */

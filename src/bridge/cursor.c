@@ -342,6 +342,7 @@ note_page(ScyllaCursor *cursor)
 
 	cursor->page_count++;
 	counters->pages++;
+	counters->retries += cql_result_retry_count(page);
 	counters->rows += cql_result_row_count(page);
 	counters->bytes += cql_result_byte_count(page);
 	note_node(counters, cql_result_node(page));

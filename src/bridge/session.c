@@ -35,7 +35,7 @@ typedef struct SessionEntry
 	/* Superusers and others do not share a session of a public mapping: what the one may do
 	 * without a password the other may not. */
 	bool is_superuser;
-	bool has_descriptor; /* accounted with AcquireExternalFD() */
+	bool has_descriptor; /* accounted with AcquireExternalFD(), for the first connection */
 	bool is_whole;       /* false: its making failed */
 	uint32 server_hash;
 	uint32 mapping_hash;
@@ -248,6 +248,13 @@ open_cql_session(SessionEntry *entry, const ScyllaOptions *options, const Contac
 		.tls = scylla_tls_options(options, entry->session.userid),
 		.connect_timeout_ms = options->connect_timeout_ms,
 		.request_timeout_ms = options->request_timeout_ms,
+		.max_connections = options->max_connections,
+		.is_shard_aware = options->is_shard_aware,
+		.local_dc = options->local_dc,
+		.local_rack = options->local_rack,
+		.idle_timeout_ms = options->idle_timeout_ms,
+		.max_lifetime_ms = options->max_lifetime_ms,
+		.max_retries = options->max_retries,
 	};
 
 	entry->session.cql = cql_session_new(scylla_loop_get(), &cql_options, &error);
@@ -294,7 +301,7 @@ new_entry(Oid serverid, Oid userid)
 static void
 take_descriptor(SessionEntry *entry)
 {
-	/* For the connection that the session opens at its first request. */
+	/* For the connection that the session opens at its first request; wait.c accounts the others. */
 	entry->has_descriptor = AcquireExternalFD();
 	if (!entry->has_descriptor)
 		ereport(ERROR,

@@ -18,6 +18,8 @@ static cql_loop *backend_loop = NULL;
 static WaitEventSet *backend_wait_set = NULL;
 static int backend_pid = 0;
 static uint64 backend_wait_us = 0;
+/* Descriptors that are accounted for connections beyond the first of each session. */
+static int backend_extra_fds = 0;
 
 /* A latch, the postmaster's death, the loop's descriptor. */
 #define WAIT_EVENT_COUNT 3
@@ -84,6 +86,8 @@ make_loop(void)
 	backend_pid = MyProcPid;
 	backend_wait_set = NULL;
 	backend_wait_us = 0;
+	backend_extra_fds = 0;
+	cql_loop_grant_extra_fds(backend_loop, 0);
 	on_proc_exit(close_loop, (Datum) 0);
 }
 
@@ -101,6 +105,24 @@ scylla_loop_get(void)
 	if (backend_wait_set == NULL)
 		backend_wait_set = make_wait_set(backend_loop);
 	return backend_loop;
+}
+
+/* Take or give back descriptors as the sessions would have them. Who gets none does without. */
+static void
+settle_descriptors(cql_loop *loop)
+{
+	int wanted = cql_loop_extra_fds_wanted(loop);
+
+	if (wanted == backend_extra_fds)
+		return;
+	while (backend_extra_fds < wanted && AcquireExternalFD())
+		backend_extra_fds++;
+	while (backend_extra_fds > wanted)
+	{
+		ReleaseExternalFD();
+		backend_extra_fds--;
+	}
+	cql_loop_grant_extra_fds(loop, backend_extra_fds);
 }
 
 static void
@@ -147,8 +169,10 @@ scylla_wait_until(ScyllaWaitTest is_reached, void *argument, int limit_ms)
 	CHECK_FOR_INTERRUPTS();
 	while (!is_reached(argument) && (end == 0 || GetCurrentTimestamp() < end))
 	{
-		int timeout_ms = cql_loop_timeout_ms(loop);
+		int timeout_ms;
 
+		settle_descriptors(loop);
+		timeout_ms = cql_loop_timeout_ms(loop);
 		if (timeout_ms != 0)
 			wait_for_event(cut_timeout(timeout_ms, end));
 		else

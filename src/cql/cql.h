@@ -125,6 +125,13 @@ extern int cql_loop_fd(const cql_loop *loop);
 extern int cql_loop_fd_count(void);
 /* 0: turn at once; -1: nothing is due but the descriptor; else milliseconds. */
 extern int cql_loop_timeout_ms(const cql_loop *loop);
+/*
+ * Descriptors of connections. Each session may open its first one; how many more all sessions have
+ * and would like to have, the host asks before it waits, and grants what it can spare. Until it
+ * grants for the first time there is no limit.
+ */
+extern int cql_loop_extra_fds_wanted(const cql_loop *loop);
+extern void cql_loop_grant_extra_fds(cql_loop *loop, int count);
 /* Send what is queued, or else read what has come; expire what is due. Does not block. */
 extern void cql_loop_turn(cql_loop *loop);
 /* Block until the descriptor is readable, then turn: for programs without a waiter of their own. */
@@ -200,7 +207,14 @@ typedef struct cql_session_options
 	cql_compression compression;
 	cql_tls_options tls;
 	uint32_t connect_timeout_ms; /* of one connection: TCP and handshake */
-	uint32_t request_timeout_ms; /* of a request that names none */
+	uint32_t request_timeout_ms; /* of a request that names none; all its tries together */
+	int max_connections;         /* 0: 32 */
+	bool is_shard_aware;         /* connections to single shards, where work warrants them */
+	const char *local_dc;        /* requests stay there; NULL: the first contact point's */
+	const char *local_rack;      /* preferred in it; NULL: none */
+	uint32_t idle_timeout_ms;    /* of a connection; 0: never. Applied when the session is used */
+	uint32_t max_lifetime_ms;    /* likewise */
+	int max_retries;             /* further tries of a request, where they may help */
 } cql_session_options;
 
 typedef struct cql_session cql_session;
@@ -235,6 +249,32 @@ typedef struct cql_connection_info
 /* The index-th open connection; false when there are no more. */
 extern bool cql_session_connection(const cql_session *session, int index, cql_connection_info *out);
 
+/* A node that the session knows, or one of its shards. */
+typedef struct cql_shard_info
+{
+	char node[CQL_NODE_NAME_LEN];
+	const char *dc; /* NULL: not known; this and what follows lives until the loop turns */
+	const char *rack;
+	const char *release;
+	const uint8_t *host_id; /* 16 bytes */
+	const char *state;      /* "connected", "connecting", "down", "known" */
+	int shard_count;        /* 0: none, or not known yet */
+	int shard;              /* of cql_session_shard(); -1: the node has none */
+	double load;            /* share of the ring, in percent; -1: not known */
+	int connections;
+	uint32_t in_flight;
+	uint64_t requests;
+	uint64_t errors;
+	uint64_t p50_us; /* latencies of answers; 0: there were none */
+	uint64_t p99_us;
+	uint64_t max_us;
+} cql_shard_info;
+
+/* The index-th node; false when there are no more. */
+extern bool cql_session_node(const cql_session *session, int index, cql_shard_info *out);
+/* The index-th shard that this session has used, of all nodes. */
+extern bool cql_session_shard(const cql_session *session, int index, cql_shard_info *out);
+
 /* ---- statements ---- */
 
 typedef struct cql_column
@@ -247,6 +287,19 @@ typedef struct cql_column
 
 /* A prepared statement. Counted: the session's cache holds one reference, users hold others. */
 typedef struct cql_statement cql_statement;
+
+/* What this session did with it. */
+typedef struct cql_statement_counters
+{
+	uint64_t calls;
+	uint64_t rows;
+	uint64_t bytes;
+	uint64_t retries;
+} cql_statement_counters;
+
+/* The index-th of the session's cache, the last used first; NULL when there are no more. */
+extern const cql_statement *cql_session_statement(const cql_session *session, int index,
+												  cql_statement_counters *counters);
 
 /* The next prepare of its text asks the server again; who holds the statement may go on. */
 extern void cql_session_forget_statement(cql_session *session, cql_statement *statement);
@@ -303,7 +356,8 @@ typedef struct cql_request_spec
 	bool has_timestamp;
 	int64_t timestamp_us;
 	bool is_traced;
-	/* where: hints for the choice of node and shard; never change the answer */
+	/* where: hints for the choice of node and shard; never change the answer. Not needed where the
+	 * statement's own values bind the partition key. */
 	const void *routing_key; /* serialized partition key, as it is hashed */
 	size_t routing_key_len;
 	const cql_token_range *token_range;
@@ -332,6 +386,9 @@ extern void cql_result_free(cql_result *result);
 /* Bytes of the page's block, all that the result holds. */
 extern size_t cql_result_byte_count(const cql_result *result);
 extern const char *cql_result_node(const cql_result *result);
+extern int32_t cql_result_shard(const cql_result *result); /* -1: the node has none */
+/* Tries that failed before this answer. */
+extern int cql_result_retry_count(const cql_result *result);
 extern int cql_result_warning_count(const cql_result *result);
 /* Copies the index-th warning of the server into buf, cut to fit. */
 extern void cql_result_warning(const cql_result *result, int index, char *buf, size_t size);

@@ -2,6 +2,7 @@
  * The public loop: a turn of the sockets, then whatever the sessions have to do about it. No
  * frame of libuv is on the stack when sessions run.
  */
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +39,7 @@ cql_loop_new(cql_error *error)
 		cql_error_set(error, CQL_ERROR_NO_MEMORY, "out of memory");
 		return NULL;
 	}
+	loop->extra_granted = INT_MAX;
 	loop->net = cql_net_new(&os_error);
 	if (loop->net == NULL)
 	{
@@ -76,10 +78,36 @@ cql_loop_timeout_ms(const cql_loop *loop)
 	return cql_net_timeout_ms(loop->net);
 }
 
+int
+cql_loop_extra_fds_wanted(const cql_loop *loop)
+{
+	int wanted = 0;
+
+	if (loop->sessions != NULL)
+		wanted = cql_pool_extra_count(loop->sessions);
+	for (const cql_session *session = loop->sessions; session != NULL;
+		 session = session->next_in_loop)
+		wanted += cql_pool_wanted_count(session);
+	return wanted;
+}
+
+void
+cql_loop_grant_extra_fds(cql_loop *loop, int count)
+{
+	loop->extra_granted = count;
+}
+
+uint64_t
+cql_loop_read_clock(cql_loop *loop)
+{
+	loop->now_us = cql_net_now_us();
+	return loop->now_us / 1000;
+}
+
 static void
 process_sessions(cql_loop *loop)
 {
-	uint64_t now_ms = cql_net_now_ms();
+	uint64_t now_ms = cql_loop_read_clock(loop);
 	uint64_t deadline_ms = UINT64_MAX;
 
 	for (cql_session *session = loop->sessions; session != NULL; session = session->next_in_loop)

@@ -1,7 +1,7 @@
 /*
- * The life of a request: made and queued by submit, sent on a connection, advanced by what comes
- * back (an answer, UNPREPARED and its recovery, a deadline, the connection's end), done. Only
- * finish() makes it done.
+ * The life of a request: made and started by submit, sent on a link, advanced by what comes back
+ * (an answer, UNPREPARED and its recovery, an error that another node may not give, a deadline,
+ * the connection's end), done. Only finish() makes it done.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +14,9 @@
 #define MAX_REPREPARES 2
 /* [value] counts are a [short] (v4, section 4.1.4). */
 #define MAX_VALUES 65535
+/* Keys beyond these are not hashed, so their requests go to any node. */
+#define MAX_KEY_LEN 1024
+#define MAX_KEY_COMPONENTS 16
 
 static void
 finish(cql_request *request)
@@ -27,11 +30,36 @@ finish(cql_request *request)
 void
 cql_request_fail(cql_request *request, const cql_error *error)
 {
-	request->error = *error;
+	bool was_applied = request->error.kind != CQL_ERROR_NONE && request->error.may_be_applied;
+
+	if (error != &request->error)
+		request->error = *error;
 	/* To prepare a statement is not to run it; and one that is prepared again was refused before. */
 	if (request->step != CQL_STEP_RUN)
 		request->error.may_be_applied = false;
+	/* An earlier try may stand all the same. */
+	request->error.may_be_applied |= was_applied;
 	finish(request);
+}
+
+static void
+succeed(cql_request *request)
+{
+	request->error.kind = CQL_ERROR_NONE; /* that of an earlier try */
+	finish(request);
+}
+
+/* Where it happened. */
+static void
+sign_error(const cql_request *request, cql_error *error)
+{
+	const cql_link *link = request->link;
+
+	if (link == NULL)
+		return;
+	snprintf(error->node, sizeof error->node, "%s", link->conn.node);
+	if (link->is_ready && link->node->shard_count > 0)
+		error->shard = (int32_t) link->shard;
 }
 
 static void
@@ -41,8 +69,7 @@ fail(cql_request *request, cql_error_kind kind, bool may_be_applied, const char 
 
 	cql_error_set(&error, kind, "%s", text);
 	error.may_be_applied = may_be_applied;
-	if (request->link != NULL)
-		snprintf(error.node, sizeof error.node, "%s", request->link->conn.node);
+	sign_error(request, &error);
 	cql_request_fail(request, &error);
 }
 
@@ -107,10 +134,12 @@ cql_prepare_submit(cql_session *session, const char *cql, cql_request **out, cql
 		return CQL_FAILED;
 	}
 	request->step = CQL_STEP_PREPARE;
+	/* To prepare twice is to prepare. */
+	request->is_idempotent = true;
 	if (statement != NULL)
 	{
 		request->statement = cql_statement_share(statement);
-		finish(request);
+		succeed(request);
 	}
 	else
 	{
@@ -122,8 +151,7 @@ cql_prepare_submit(cql_session *session, const char *cql, cql_request **out, cql
 			cql_request_free(request);
 			return CQL_FAILED;
 		}
-		cql_session_enqueue(session, request);
-		cql_session_pump(session, cql_net_now_ms());
+		cql_session_start(session, request);
 	}
 	*out = request;
 	return CQL_OK;
@@ -162,6 +190,62 @@ set_run_frame(cql_request *request, const cql_request_spec *spec)
 	return set_frame(request, &writer);
 }
 
+/* The i-th of the encoded values, none of which may be shorter than it says. */
+static bool
+find_value(const cql_request_spec *spec, int index, cql_cell *cell)
+{
+	cql_reader values = cql_reader_over(spec->values, spec->values_len);
+
+	for (int i = 0; i <= index; i++)
+		*cell = cql_read_bytes(&values);
+	return !values.failed;
+}
+
+/* The token of the partition that the bound values name; false if they name none. */
+static bool
+find_token(const cql_request_spec *spec, int64_t *token)
+{
+	const cql_statement *statement = spec->statement;
+	uint8_t key[MAX_KEY_LEN];
+	cql_cell components[MAX_KEY_COMPONENTS];
+	int count = statement->bind->key_count;
+	size_t len;
+
+	if (count == 0 || count > MAX_KEY_COMPONENTS)
+		return false;
+	for (int i = 0; i < count; i++)
+		if (!find_value(spec, statement->bind->key_indexes[i], &components[i]))
+			return false;
+	if (!cql_key_measure(components, count, &len) || len > sizeof key)
+		return false;
+	cql_key_write(components, count, key);
+	*token = cql_key_token(key, len);
+	return true;
+}
+
+/* Note where on the ring it goes, and whether it may leave the local data center. */
+static void
+aim(cql_request *request, const cql_request_spec *spec)
+{
+	request->is_local = spec->consistency == CQL_CONSISTENCY_LOCAL_QUORUM ||
+						spec->consistency == CQL_CONSISTENCY_LOCAL_ONE ||
+						spec->consistency == CQL_CONSISTENCY_LOCAL_SERIAL;
+	if (!cql_route_needs_tokens(request->session))
+		return;
+	if (spec->token_range != NULL)
+	{
+		request->has_token = request->is_range = true;
+		request->token = spec->token_range->end;
+	}
+	else if (spec->routing_key != NULL)
+	{
+		request->has_token = true;
+		request->token = cql_key_token(spec->routing_key, spec->routing_key_len);
+	}
+	else if (spec->statement != NULL)
+		request->has_token = find_token(spec, &request->token);
+}
+
 static cql_status
 refuse_too_large(cql_error *error)
 {
@@ -172,6 +256,13 @@ refuse_too_large(cql_error *error)
 cql_status
 cql_request_submit(cql_session *session, const cql_request_spec *spec, cql_request **out,
 				   cql_error *error)
+{
+	return cql_request_submit_on(session, spec, NULL, out, error);
+}
+
+cql_status
+cql_request_submit_on(cql_session *session, const cql_request_spec *spec, cql_link *link,
+					  cql_request **out, cql_error *error)
 {
 	cql_request *request;
 
@@ -202,35 +293,142 @@ cql_request_submit(cql_session *session, const cql_request_spec *spec, cql_reque
 	}
 	request->step = CQL_STEP_RUN;
 	request->timeout_ms = spec->timeout_ms != 0 ? spec->timeout_ms : session->request_timeout_ms;
+	request->is_idempotent = spec->is_idempotent;
 	if (spec->statement != NULL)
 		request->statement = cql_statement_share(spec->statement);
-	cql_session_enqueue(session, request);
-	cql_session_pump(session, cql_net_now_ms());
+	request->pin = link;
+	aim(request, spec);
+	cql_session_start(session, request);
 	*out = request;
 	return CQL_OK;
 }
 
 bool
-cql_request_send(cql_request *request, cql_link *link, uint64_t now_ms)
+cql_request_send(cql_request *request, cql_link *link)
 {
-	if (!cql_conn_submit(&link->conn, &request->exchange, now_ms + request->timeout_ms))
+	uint64_t now_us = request->session->loop->now_us;
+
+	/* The time of a request begins when it can first be sent, and serves all of its tries. */
+	if (!request->was_sent)
+		request->deadline_ms = now_us / 1000 + request->timeout_ms;
+	if (!cql_conn_submit(&link->conn, &request->exchange, request->deadline_ms))
 		return false;
+	request->was_sent = true;
+	request->sent_us = now_us;
 	request->link = link;
+	request->pin = NULL;
 	return true;
 }
 
-/* ---- answers ---- */
+/* ---- trying again ---- */
+
+bool
+cql_request_has_tried(const cql_request *request, const cql_node *node)
+{
+	for (int i = 0; i < request->tried_count; i++)
+		if (request->tried[i] == node->id)
+			return true;
+	return false;
+}
 
 /* Send another frame for the same request, where the last one went if that is still there. */
 static void
 run_again(cql_request *request, cql_request_step step)
 {
-	cql_session *session = request->session;
-
 	request->step = step;
+	request->pin = request->link;
 	request->link = NULL;
-	cql_session_enqueue(session, request);
+	cql_session_enqueue(request->session, request);
 }
+
+/* Is there a node that it may still go to? */
+static bool
+has_other_node(const cql_request *request)
+{
+	const cql_session *session = request->session;
+
+	for (int i = 0; i < session->topology.node_count; i++)
+	{
+		const cql_node *node = session->topology.nodes[i];
+
+		if ((node->is_member || node->is_contact) && !cql_request_has_tried(request, node) &&
+			cql_route_allows(session, request, node))
+			return true;
+	}
+	return false;
+}
+
+/* EXECUTE's frame again, where PREPARE's was; what of it was answered is let go. */
+static void
+restore_frame(cql_request *request)
+{
+	uint8_t *frame = request->exchange.frame;
+	size_t frame_len = request->exchange.frame_len;
+
+	if (request->step == CQL_STEP_REPREPARE)
+	{
+		frame = request->kept_frame;
+		frame_len = request->kept_frame_len;
+		request->kept_frame = NULL;
+		request->step = CQL_STEP_RUN;
+	}
+	else
+		request->exchange.frame = NULL;
+	cql_exchange_cleanup(&request->exchange);
+	request->exchange.frame = frame;
+	request->exchange.frame_len = frame_len;
+}
+
+/* A try failed: make another one, or false. */
+static bool
+try_again(cql_request *request, const cql_error *error)
+{
+	cql_session *session = request->session;
+	cql_retry_verdict verdict = cql_retry_judge(error, request->is_idempotent);
+	cql_node *node = request->link->node;
+
+	if (verdict.retry == CQL_RETRY_NOT || request->retry_count >= session->max_retries ||
+		(verdict.is_once && request->was_repeated_once))
+		return false;
+	if (verdict.retry == CQL_RETRY_NEXT && request->tried_count < CQL_MAX_TRIED &&
+		!cql_request_has_tried(request, node))
+		request->tried[request->tried_count++] = node->id;
+	/* A broken connection says little of its node: it may be asked again. */
+	request->may_return = error->kind == CQL_ERROR_LOST && !has_other_node(request);
+	if (verdict.retry == CQL_RETRY_NEXT && !request->may_return && !has_other_node(request))
+		return false;
+	request->was_repeated_once |= verdict.is_once;
+	if (verdict.is_paused)
+		request->not_before_ms = cql_net_now_ms() + cql_retry_pause_ms(request->retry_count,
+																	   cql_session_random(session));
+	request->retry_count++;
+	request->error = *error;
+	request->error.may_be_applied &= request->step == CQL_STEP_RUN;
+	restore_frame(request);
+	if (verdict.retry == CQL_RETRY_NEXT)
+		request->link = NULL;
+	run_again(request, request->step);
+	return true;
+}
+
+void
+cql_request_expire(cql_request *request)
+{
+	const cql_pool *pool = &request->session->pool;
+	char text[96];
+
+	if (request->error.kind != CQL_ERROR_NONE)
+		cql_request_fail(request, &request->error);
+	else if (pool->attempts > 0)
+		cql_request_fail(request, &pool->failure);
+	else
+	{
+		snprintf(text, sizeof text, "no connection took it within %u ms", request->timeout_ms);
+		fail(request, CQL_ERROR_UNREACHABLE, false, text);
+	}
+}
+
+/* ---- answers ---- */
 
 /* The server has forgotten the statement: teach it again, then run the kept frame. */
 static void
@@ -267,8 +465,9 @@ take_error(cql_request *request, cql_reader *body)
 		reprepare(request);
 		return;
 	}
-	snprintf(error.node, sizeof error.node, "%s", request->link->conn.node);
-	cql_request_fail(request, &error);
+	sign_error(request, &error);
+	if (!try_again(request, &error))
+		cql_request_fail(request, &error);
 }
 
 static bool
@@ -302,10 +501,7 @@ resume(cql_request *request, const cql_prepared *prepared)
 	/* This answer will tell its own columns; who prepares the text from now on gets the new ones. */
 	if (!has_same_columns(prepared->result, statement->result))
 		cql_cache_remove(&request->session->cache, request->statement);
-	cql_exchange_cleanup(&request->exchange);
-	request->exchange.frame = request->kept_frame;
-	request->exchange.frame_len = request->kept_frame_len;
-	request->kept_frame = NULL;
+	restore_frame(request);
 	run_again(request, CQL_STEP_RUN);
 }
 
@@ -328,7 +524,7 @@ take_statement(cql_request *request, const cql_prepared *prepared)
 		}
 		cql_cache_add(cache, request->statement);
 	}
-	finish(request);
+	succeed(request);
 }
 
 static void
@@ -355,6 +551,31 @@ take_prepared(cql_request *request, cql_reader *body)
 		cql_metadata_release(prepared.result);
 }
 
+/* What the answer tells beside the rows. */
+static void
+take_remarks(cql_request *request)
+{
+	cql_result *result = request->result;
+	cql_statement *statement = request->statement;
+	cql_cell tablet;
+
+	memcpy(result->node, request->link->conn.node, CQL_NODE_NAME_LEN);
+	result->shard = request->link->node->shard_count > 0 ? (int32_t) request->link->shard : -1;
+	result->retry_count = request->retry_count;
+	if (statement == NULL)
+		return;
+	statement->counters.calls++;
+	statement->counters.retries += (uint64_t) request->retry_count;
+	statement->counters.rows += (uint64_t) result->row_count;
+	statement->counters.bytes += result->block_len;
+	/* This answer tells its own columns; who prepares the text from now on gets the new ones. */
+	if (result->head.new_metadata_id.len > 0)
+		cql_cache_remove(&request->session->cache, statement);
+	if (statement->bind->column_count > 0 &&
+		cql_frame_find_payload(&result->prefix, "tablets-routing-v1", &tablet))
+		cql_topology_learn(request->session, &statement->bind->columns[0], tablet);
+}
+
 static void
 take_rows(cql_request *request)
 {
@@ -365,12 +586,8 @@ take_rows(cql_request *request)
 	switch (cql_result_new(block, &request->exchange.header, known, &request->result))
 	{
 		case CQL_RESULT_OK:
-			/* This answer tells its own columns; who prepares the text from now on gets the new
-			 * ones. */
-			if (request->statement != NULL && request->result->head.new_metadata_id.len > 0)
-				cql_cache_remove(&request->session->cache, request->statement);
-			memcpy(request->result->node, request->link->conn.node, CQL_NODE_NAME_LEN);
-			finish(request);
+			take_remarks(request);
+			succeed(request);
 			break;
 		case CQL_RESULT_NO_MEMORY:
 			fail(request, CQL_ERROR_NO_MEMORY, true, "out of memory");
@@ -415,7 +632,24 @@ take_loss(cql_request *request)
 		return;
 	}
 	error.may_be_applied = true;
-	cql_request_fail(request, &error);
+	sign_error(request, &error);
+	if (!try_again(request, &error))
+		cql_request_fail(request, &error);
+}
+
+/* For the views: how its try on this shard went. */
+static void
+count_try(const cql_request *request)
+{
+	const cql_link *link = request->link;
+	cql_shard *shard = &link->node->shards[link->shard];
+	bool is_answered = request->exchange.state == CQL_EXCHANGE_ANSWERED;
+
+	shard->requests++;
+	if (!is_answered || request->exchange.header.opcode == CQL_OPCODE_ERROR)
+		shard->errors++;
+	if (is_answered && shard->latency != NULL)
+		cql_latency_add(shard->latency, request->session->loop->now_us - request->sent_us);
 }
 
 void
@@ -423,6 +657,7 @@ cql_request_advance(cql_request *request)
 {
 	char text[96];
 
+	count_try(request);
 	switch (request->exchange.state)
 	{
 		case CQL_EXCHANGE_ANSWERED:

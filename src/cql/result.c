@@ -109,6 +109,18 @@ cql_result_node(const cql_result *result)
 	return result->node;
 }
 
+int32_t
+cql_result_shard(const cql_result *result)
+{
+	return result->shard;
+}
+
+int
+cql_result_retry_count(const cql_result *result)
+{
+	return result->retry_count;
+}
+
 int
 cql_result_warning_count(const cql_result *result)
 {

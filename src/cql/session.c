@@ -1,15 +1,13 @@
 /*
- * A session: its connection, the requests that wait for one, and what the handshake told.
- *
- * It connects when a request needs it, to the contact points in turn, and again when the
- * connection broke. Policy lives here; bytes and time come from net and conn.
+ * A session: its options, the requests that wait for a link, and what happens after each turn of
+ * the loop. Which link serves a request is route.c's to say, which links there are pool.c's, what
+ * the cluster looks like topology.c's.
  */
 #include "cql/session.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cql/mem.h"
 
@@ -17,6 +15,13 @@
  * requests without an answer (below the number of stream ids of one connection). */
 #define MAX_WAITING_BYTES ((size_t) 1024 * 1024)
 #define MAX_OPEN_REQUESTS 30000
+#define DEFAULT_MAX_CONNECTIONS 32
+/* A peer that is silent for a quarter of a request's time is asked whether it lives, and has as
+ * long to say so; what is left serves a try elsewhere. */
+#define HEARTBEAT_FRACTION 4
+#define MIN_HEARTBEAT_TIMEOUT_MS 500
+
+/* ---- making ---- */
 
 static bool
 copy_text(char **copy, const char *text)
@@ -39,121 +44,151 @@ forget_text(char *text)
 static void
 free_session(cql_session *session)
 {
-	cql_release(session->contacts);
+	cql_topology_cleanup(&session->topology);
+	cql_tls_context_free(session->tls);
 	cql_release(session->user);
 	forget_text(session->password);
 	cql_release(session->application_name);
-	cql_tls_context_free(session->tls);
+	cql_release(session->local_dc);
+	cql_release(session->local_rack);
 	cql_release(session);
-}
-
-/* The address as text: what the certificate is to name where no host is told. */
-static void
-print_host(const cql_contact *contact, char *buf, size_t size)
-{
-	const void *address =
-		contact->address.ss_family == AF_INET6
-			? (const void *) &((const struct sockaddr_in6 *) &contact->address)->sin6_addr
-			: (const void *) &((const struct sockaddr_in *) &contact->address)->sin_addr;
-
-	if (inet_ntop(contact->address.ss_family, address, buf, (socklen_t) size) == NULL)
-		snprintf(buf, size, "?");
 }
 
 static bool
 start_tls(cql_session *session, const cql_tls_options *options, cql_error *error)
 {
-	for (int i = 0; i < session->contact_count; i++)
-	{
-		cql_contact *contact = &session->contacts[i];
-
-		if (contact->host[0] == '\0')
-			print_host(contact, contact->host, sizeof contact->host);
-	}
 	if (options->mode == CQL_TLS_OFF)
 		return true;
 	session->tls = cql_tls_context_new(options, error);
 	return session->tls != NULL;
 }
 
+static void
+set_options(cql_session *session, const cql_session_options *options)
+{
+	uint32_t heartbeat_ms = options->request_timeout_ms / HEARTBEAT_FRACTION;
+
+	session->contact_count = options->contact_count;
+	session->request_timeout_ms = options->request_timeout_ms;
+	session->max_connections =
+		options->max_connections > 0 ? options->max_connections : DEFAULT_MAX_CONNECTIONS;
+	session->max_retries = options->max_retries;
+	session->link_limits = (cql_link_limits) {
+		.idle_timeout_ms = options->idle_timeout_ms,
+		.max_lifetime_ms = options->max_lifetime_ms,
+	};
+	session->link_options = (cql_link_options) {
+		.net = session->loop->net,
+		.user = session->user,
+		.password = session->password,
+		.application_name = session->application_name,
+		.must_ask_password = options->must_ask_password,
+		.is_shard_aware = options->is_shard_aware,
+		.compression = options->compression,
+		.tls = session->tls,
+		.connect_timeout_ms = options->connect_timeout_ms,
+		.heartbeat_timeout_ms =
+			heartbeat_ms > MIN_HEARTBEAT_TIMEOUT_MS ? heartbeat_ms : MIN_HEARTBEAT_TIMEOUT_MS,
+	};
+}
+
 cql_session *
 cql_session_new(cql_loop *loop, const cql_session_options *options, cql_error *error)
 {
-	size_t contacts_len = (size_t) options->contact_count * sizeof *options->contacts;
 	cql_session *session = cql_alloc_zero(sizeof *session);
 
-	if (session == NULL || (session->contacts = cql_alloc(contacts_len)) == NULL ||
-		!copy_text(&session->user, options->user) ||
+	if (session == NULL || !copy_text(&session->user, options->user) ||
 		!copy_text(&session->password, options->password) ||
-		!copy_text(&session->application_name, options->application_name))
+		!copy_text(&session->application_name, options->application_name) ||
+		!copy_text(&session->local_dc, options->local_dc) ||
+		!copy_text(&session->local_rack, options->local_rack) ||
+		!cql_topology_init(&session->topology, options->contacts, options->contact_count))
 	{
 		if (session != NULL)
 			free_session(session);
 		cql_error_set(error, CQL_ERROR_NO_MEMORY, "out of memory");
 		return NULL;
 	}
-	memcpy(session->contacts, options->contacts, contacts_len);
-	session->contact_count = options->contact_count;
 	if (!start_tls(session, &options->tls, error))
 	{
 		free_session(session);
 		return NULL;
 	}
-	session->must_ask_password = options->must_ask_password;
-	session->compression = options->compression;
-	session->connect_timeout_ms = options->connect_timeout_ms;
-	session->request_timeout_ms = options->request_timeout_ms;
 	session->loop = loop;
+	set_options(session, options);
+	session->pool.round = 1;
+	session->waiting_due_ms = UINT64_MAX;
+	session->random_state = cql_net_now_us() * 2654435761u + (uint64_t) getpid();
+	session->turn = cql_session_random(session);
 	session->next_in_loop = loop->sessions;
 	loop->sessions = session;
 	return session;
 }
 
+/* splitmix64 */
+uint32_t
+cql_session_random(cql_session *session)
+{
+	uint64_t z = (session->random_state += UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return (uint32_t) (z >> 32);
+}
+
 /* ---- requests that wait ---- */
+
+static void
+note_due(cql_session *session, const cql_request *request)
+{
+	uint64_t due_ms = request->deadline_ms;
+
+	if (request->not_before_ms != 0 && request->not_before_ms < due_ms)
+		due_ms = request->not_before_ms;
+	if (due_ms < session->waiting_due_ms)
+		session->waiting_due_ms = due_ms;
+}
 
 void
 cql_session_enqueue(cql_session *session, cql_request *request)
 {
 	request->is_waiting = true;
 	request->next_waiting = NULL;
+	request->prev_waiting = session->waiting_last;
 	if (session->waiting_last != NULL)
 		session->waiting_last->next_waiting = request;
 	else
 		session->waiting_first = request;
 	session->waiting_last = request;
 	session->waiting_bytes += request->exchange.frame_len;
+	note_due(session, request);
 }
 
-static cql_request *
-pop_waiting(cql_session *session)
+static void
+unlink_waiting(cql_session *session, cql_request *request)
 {
-	cql_request *request = session->waiting_first;
-
-	session->waiting_first = request->next_waiting;
-	if (session->waiting_first == NULL)
-		session->waiting_last = NULL;
+	if (request->prev_waiting != NULL)
+		request->prev_waiting->next_waiting = request->next_waiting;
+	else
+		session->waiting_first = request->next_waiting;
+	if (request->next_waiting != NULL)
+		request->next_waiting->prev_waiting = request->prev_waiting;
+	else
+		session->waiting_last = request->prev_waiting;
 	session->waiting_bytes -= request->exchange.frame_len;
 	request->is_waiting = false;
-	return request;
 }
 
 void
 cql_session_dequeue(cql_session *session, cql_request *request)
 {
-	cql_request *before = NULL;
-
-	for (cql_request *at = session->waiting_first; at != request; at = at->next_waiting)
-		before = at;
-	if (before != NULL)
-		before->next_waiting = request->next_waiting;
-	else
-		session->waiting_first = request->next_waiting;
-	if (session->waiting_last == request)
-		session->waiting_last = before;
-	session->waiting_bytes -= request->exchange.frame_len;
-	request->is_waiting = false;
-	if (session->waiting_first == NULL && session->link != NULL && !session->link->is_ready)
-		session->link->is_abandoned = true;
+	unlink_waiting(session, request);
+	if (session->waiting_first != NULL)
+		return;
+	session->waiting_due_ms = UINT64_MAX;
+	for (cql_link *link = session->pool.first; link != NULL; link = link->next)
+		if (!link->is_ready)
+			link->is_abandoned = true;
 }
 
 bool
@@ -161,238 +196,132 @@ cql_session_has_room(const cql_session *session)
 {
 	size_t bytes = session->waiting_bytes;
 
-	if (session->link != NULL)
-		bytes += session->link->conn.queued_bytes;
+	for (const cql_link *link = session->pool.first; link != NULL; link = link->next)
+		bytes += link->conn.queued_bytes;
 	return bytes < MAX_WAITING_BYTES && session->open_count < MAX_OPEN_REQUESTS;
 }
 
-static void
-fail_waiting(cql_session *session, const cql_error *error)
+void
+cql_session_fail_waiting(cql_session *session, const cql_error *error)
 {
 	while (session->waiting_first != NULL)
-		cql_request_fail(pop_waiting(session), error);
-}
-
-/* ---- connecting ---- */
-
-/* "127.0.0.1:9042", "[::1]:9042" */
-static void
-print_address(const cql_contact *contact, char *buf, size_t size)
-{
-	char host[INET6_ADDRSTRLEN];
-
-	print_host(contact, host, sizeof host);
-	if (contact->address.ss_family == AF_INET6)
-		snprintf(buf, size, "[%s]:%u", host,
-				 ntohs(((const struct sockaddr_in6 *) &contact->address)->sin6_port));
-	else
-		snprintf(buf, size, "%s:%u", host,
-				 ntohs(((const struct sockaddr_in *) &contact->address)->sin_port));
-}
-
-static void
-open_link(cql_session *session, uint64_t now_ms)
-{
-	const cql_contact *contact = &session->contacts[session->contact];
-	cql_conn_options options = {
-		.user = session->user,
-		.password = session->password,
-		.must_ask_password = session->must_ask_password,
-		.application_name = session->application_name,
-		.compression = session->compression,
-		.tls = session->tls,
-		.host = contact->host,
-		.handshake_deadline_ms = now_ms + session->connect_timeout_ms,
-	};
-	char node[CQL_NODE_NAME_LEN];
-	cql_link *link = cql_alloc_zero(sizeof *link);
-	cql_error error;
-
-	print_address(contact, node, sizeof node);
-	if (link == NULL || !cql_conn_init(&link->conn, node, &options))
 	{
-		cql_release(link);
-		cql_error_set(&error, CQL_ERROR_NO_MEMORY, "out of memory");
-		fail_waiting(session, &error);
-		return;
+		cql_request *request = session->waiting_first;
+
+		unlink_waiting(session, request);
+		/* What made it wait again says more than why it could not go elsewhere. */
+		cql_request_fail(request, request->error.kind != CQL_ERROR_NONE ? &request->error : error);
 	}
-	link->opened_ms = now_ms;
-	link->socket = cql_socket_open(session->loop->net, (const struct sockaddr *) &contact->address,
-								   contact->address_len, NULL, &link->conn);
-	session->link = link;
-	/* Refused at once: the coming turn finds the connection closed. */
-	if (link->socket == NULL)
-		cql_net_wake_at(session->loop->net, now_ms);
+	session->waiting_due_ms = UINT64_MAX;
 }
 
-/* What went wrong with all contact points so far, one after the other. */
-static void
-join_failure(cql_session *session, const cql_error *error)
-{
-	char *message = session->failure.message;
-	size_t len = strlen(message);
+/* ---- sending ---- */
 
-	if (session->attempts == 0)
-	{
-		cql_error_set(&session->failure, CQL_ERROR_UNREACHABLE, "%s", "");
-		len = 0;
-	}
-	/* What is wrong with TLS can be set right by options; so it shows before other reasons. */
-	if (error->kind == CQL_ERROR_TLS)
-	{
-		session->failure.kind = error->kind;
-		session->failure.server_code = error->server_code;
-	}
-	snprintf(session->failure.node, sizeof session->failure.node, "%s", error->node);
-	snprintf(message + len, sizeof session->failure.message - len, "%s%s: %s", len > 0 ? "; " : "",
-			 error->node, error->message);
+/* False: no link takes it now, or it failed meanwhile with all that waited. */
+static bool
+try_to_send(cql_session *session, cql_request *request, uint64_t now_ms)
+{
+	cql_link *link;
+
+	do
+		link = cql_route_pick(session, request);
+	while (link != NULL && cql_link_in_flight(link) == 0 &&
+		   !cql_pool_check(session, link, now_ms) && !request->is_done);
+	if (link == NULL || request->is_done || !cql_request_send(request, link))
+		return false;
+	cql_link_touch(link, &session->link_options, now_ms);
+	if (cql_conn_has_output(&link->conn))
+		cql_socket_flush_later(link->socket);
+	return true;
 }
 
-/* A connection ended before it was ready. */
+/* End the wait of those whose time is over, and find out when to look again. */
 static void
-take_failed_attempt(cql_session *session, const cql_error *error)
+expire_waiting(cql_session *session, uint64_t now_ms)
 {
-	/* Another node would say the same to these credentials, or to this lack of memory. */
-	bool is_final =
-		error->kind == CQL_ERROR_CREDENTIALS || error->kind == CQL_ERROR_NOT_ASKED ||
-		error->kind == CQL_ERROR_NO_MEMORY ||
-		(error->kind == CQL_ERROR_SERVER && error->server_code == CQL_SERVER_BAD_CREDENTIALS);
+	cql_request *next;
 
-	join_failure(session, error);
-	session->attempts++;
-	session->contact = (session->contact + 1) % session->contact_count;
-	if (!is_final && session->attempts < session->contact_count)
-		return;
-	fail_waiting(session, is_final ? error : &session->failure);
-	session->attempts = 0;
-}
-
-static void
-advance_done(cql_session *session)
-{
-	cql_exchange *exchange;
-
-	while ((exchange = cql_conn_take_done(&session->link->conn)) != NULL)
+	session->waiting_due_ms = UINT64_MAX;
+	for (cql_request *request = session->waiting_first; request != NULL; request = next)
 	{
-		if (exchange->state == CQL_EXCHANGE_ANSWERED)
-			session->losses = 0;
-		cql_request_advance((cql_request *) exchange);
+		next = request->next_waiting;
+		if (request->not_before_ms <= now_ms)
+			request->not_before_ms = 0;
+		if (request->deadline_ms <= now_ms)
+		{
+			cql_session_dequeue(session, request);
+			cql_request_expire(request);
+		}
+		else
+			note_due(session, request);
 	}
 }
 
 static void
-free_link(cql_link *link)
+pump(cql_session *session, uint64_t now_ms)
 {
-	if (link->socket != NULL)
-		cql_socket_close(link->socket);
-	cql_conn_cleanup(&link->conn);
-	cql_release(link);
-}
+	cql_request *next;
+	bool is_any_ready = true;
 
-/*
- * A connection that was ready broke. What it never sent waits for the next one; but nodes that only
- * shake hands, and answer nothing, must not keep it waiting for ever.
- */
-static void
-take_loss(cql_session *session, const cql_error *error)
-{
-	session->contact = (session->contact + 1) % session->contact_count;
-	session->losses++;
-	if (session->losses <= session->contact_count)
-		return;
-	fail_waiting(session, error);
-	session->losses = 0;
-}
-
-/* The connection is closed: its requests fail or wait for the next one. */
-static void
-drop_link(cql_session *session)
-{
-	cql_link *link = session->link;
-
-	advance_done(session);
-	/* An attempt whose time ran for somebody else says nothing to who waits now. */
-	if (!link->is_ready && link->is_abandoned)
-		session->attempts = 0;
-	else if (!link->is_ready)
-		take_failed_attempt(session, &link->conn.error);
-	else
-		take_loss(session, &link->conn.error);
-	session->link = NULL;
-	free_link(link);
-}
-
-static void
-take_ready(cql_session *session)
-{
-	cql_link *link = session->link;
-
-	link->is_ready = true;
-	session->attempts = 0;
-	session->is_scylla = link->conn.supported.is_scylla;
-}
-
-/* Nothing that anybody waits for is on the connection. */
-static void
-check_idle(cql_link *link)
-{
-	/* Nobody read while the session was idle: a server that went away shows only now. */
-	cql_socket_probe(link->socket);
-	/* Answers that came never would leave no id for those who wait. */
-	if (link->conn.streams.orphan_count == CQL_STREAMS_MAX)
-		cql_conn_close(&link->conn, CQL_ERROR_LOST, "too many requests were never answered");
+	if (session->waiting_due_ms <= now_ms)
+		expire_waiting(session, now_ms);
+	for (cql_request *request = session->waiting_first; request != NULL && is_any_ready;
+		 request = next)
+	{
+		next = request->next_waiting;
+		if (request->not_before_ms != 0)
+			continue;
+		if (try_to_send(session, request, now_ms))
+			unlink_waiting(session, request);
+		else if (request->is_waiting)
+			is_any_ready = session->pool.count > session->pool.connecting;
+		else
+			break;
+	}
+	for (cql_request *request = session->waiting_first; request != NULL;
+		 request = request->next_waiting)
+		if (request->not_before_ms == 0)
+		{
+			cql_pool_need(session, now_ms);
+			break;
+		}
 }
 
 void
-cql_session_pump(cql_session *session, uint64_t now_ms)
+cql_session_start(cql_session *session, cql_request *request)
 {
-	cql_link *link = session->link;
+	uint64_t now_ms = cql_loop_read_clock(session->loop);
+	/* Every contact point may take its time, and then the request. */
+	uint64_t wait_ms =
+		(uint64_t) session->link_options.connect_timeout_ms * (uint64_t) session->contact_count +
+		request->timeout_ms;
 
-	if (session->waiting_first == NULL)
+	request->deadline_ms = now_ms + wait_ms;
+	session->request_count++;
+	if (session->waiting_first == NULL && try_to_send(session, request, now_ms))
 		return;
-	if (link != NULL && link->is_ready && cql_streams_in_flight(&link->conn.streams) == 0)
-		check_idle(link);
-	if (link != NULL && link->conn.state == CQL_CONN_CLOSED)
-		drop_link(session);
-	link = session->link;
-	if (link == NULL)
-	{
-		if (session->waiting_first != NULL)
-			open_link(session, now_ms);
-		return;
-	}
-	if (link->conn.state != CQL_CONN_READY)
-		return;
-	while (session->waiting_first != NULL && cql_request_send(session->waiting_first, link, now_ms))
-		(void) pop_waiting(session);
-	if (cql_conn_has_output(&link->conn))
-		cql_socket_flush_later(link->socket);
+	cql_session_enqueue(session, request);
+	pump(session, now_ms);
 }
 
 void
 cql_session_process(cql_session *session, uint64_t now_ms)
 {
-	cql_link *link = session->link;
-
-	if (link != NULL)
-	{
-		cql_conn_expire(&link->conn, now_ms);
-		if (link->conn.state == CQL_CONN_READY && !link->is_ready)
-			take_ready(session);
-		advance_done(session);
-		if (link->conn.state == CQL_CONN_CLOSED)
-			drop_link(session);
-	}
-	cql_session_pump(session, now_ms);
+	cql_pool_process(session, now_ms);
+	cql_topology_process(session, now_ms);
+	if (session->waiting_first != NULL)
+		pump(session, now_ms);
 }
 
 uint64_t
 cql_session_next_deadline(const cql_session *session)
 {
-	return session->link != NULL ? cql_conn_next_deadline(&session->link->conn) : UINT64_MAX;
+	uint64_t deadline_ms = cql_pool_next_deadline(session);
+
+	return session->waiting_due_ms < deadline_ms ? session->waiting_due_ms : deadline_ms;
 }
 
-/* ---- the end, and questions ---- */
+/* ---- the end ---- */
 
 void
 cql_session_free(cql_session *session)
@@ -403,14 +332,9 @@ cql_session_free(cql_session *session)
 	if (session == NULL)
 		return;
 	cql_error_set(&error, CQL_ERROR_LOST, "the session was closed");
-	if (session->link != NULL)
-	{
-		cql_conn_close(&session->link->conn, CQL_ERROR_LOST, "the session was closed");
-		advance_done(session);
-		free_link(session->link);
-		session->link = NULL;
-	}
-	fail_waiting(session, &error);
+	session->max_retries = 0;
+	cql_pool_close(session);
+	cql_session_fail_waiting(session, &error);
 	for (cql_request *request = session->requests; request != NULL; request = request->next)
 		request->session = NULL;
 	cql_cache_clear(&session->cache);
@@ -426,26 +350,4 @@ bool
 cql_session_is_scylla(const cql_session *session)
 {
 	return session->is_scylla;
-}
-
-bool
-cql_session_connection(const cql_session *session, int index, cql_connection_info *out)
-{
-	const cql_link *link = session->link;
-
-	if (index != 0 || link == NULL)
-		return false;
-	memset(out, 0, sizeof *out);
-	snprintf(out->node, sizeof out->node, "%s", link->conn.node);
-	out->shard = link->conn.supported.shard_count > 0 ? (int32_t) link->conn.supported.shard : -1;
-	out->is_ready = link->is_ready;
-	out->has_tls = link->conn.tls != NULL;
-	out->has_compression = link->conn.has_compression;
-	out->in_flight = cql_streams_in_flight(&link->conn.streams);
-	out->orphans = link->conn.streams.orphan_count;
-	out->requests = link->conn.requests;
-	out->bytes_sent = link->conn.bytes_sent;
-	out->bytes_received = link->conn.bytes_received;
-	out->age_ms = cql_net_now_ms() - link->opened_ms;
-	return true;
 }

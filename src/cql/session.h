@@ -1,16 +1,15 @@
 /*
- * The driver's insides, for session.c, request.c, statement.c, result.c and loop.c alone.
+ * The driver's insides, for the files of this folder alone.
  *
- * Who owns what: a loop links its sessions; a session owns its connections and the cache of its
- * statements, and links its requests, which belong to the user. A request whose session is gone
- * has session NULL and is done.
+ * Who owns what: a loop links its sessions; a session owns its nodes, its links to them and the
+ * cache of its statements, and links its requests, which belong to the user. A request whose
+ * session is gone has session NULL and is done.
  */
 #ifndef CQL_SESSION_H
 #define CQL_SESSION_H
 
-#include "cql/conn/conn.h"
-#include "cql/cql.h"
-#include "cql/net/loop.h"
+#include "cql/link.h"
+#include "cql/topology.h"
 
 /* ---- statements ---- */
 
@@ -25,6 +24,11 @@ struct cql_statement
 	size_t metadata_id_len;
 	cql_metadata *bind;
 	cql_metadata *result;
+	/* where its rows are, as far as the topology of that generation knew */
+	uint64_t generation;
+	const cql_keyspace *keyspace;
+	const cql_table *table;
+	cql_statement_counters counters;
 	/* while it is in a cache */
 	uint64_t hash;
 	cql_statement *next_in_bucket;
@@ -68,6 +72,8 @@ struct cql_result
 	const uint8_t *pos;
 	int32_t row; /* index of the next one */
 	char node[CQL_NODE_NAME_LEN];
+	int32_t shard;
+	int retry_count;
 };
 
 typedef enum cql_result_fault
@@ -81,18 +87,6 @@ typedef enum cql_result_fault
 extern cql_result_fault cql_result_new(uint8_t *block, const cql_frame_header *header,
 									   cql_metadata *known, cql_result **out);
 
-/* ---- connections ---- */
-
-/* A connection with its socket. Owned by the session; its address is stable. */
-typedef struct cql_link
-{
-	cql_conn conn;
-	cql_socket *socket;
-	uint64_t opened_ms;
-	bool is_ready;     /* the session took note of the handshake's end */
-	bool is_abandoned; /* while it was not ready, nobody waited for it any more */
-} cql_link;
-
 /* ---- requests ---- */
 
 typedef enum cql_request_step
@@ -102,33 +96,126 @@ typedef enum cql_request_step
 	CQL_STEP_REPREPARE /* a PREPARE after UNPREPARED is; then the kept frame runs again */
 } cql_request_step;
 
+/* Nodes that a request remembers to have failed it. */
+#define CQL_MAX_TRIED 8
+
 struct cql_request
 {
 	cql_exchange exchange; /* first: the connection gives back pointers to it */
 	cql_session *session;
 	cql_request *prev; /* among the session's requests */
 	cql_request *next;
-	cql_request *next_waiting; /* while is_waiting */
-	bool is_waiting;           /* for a connection, or for a stream id on it */
+	cql_request *prev_waiting; /* while is_waiting */
+	cql_request *next_waiting;
+	bool is_waiting; /* for a connection, or for a stream id on it, or for its time */
 	bool is_done;
-	cql_link *link; /* while on a connection */
+	cql_link *link; /* while on one */
+	cql_link *pin;  /* the only one that it should go to, while it stands */
 	cql_request_step step;
 	int reprepare_count;
+
+	/* where it goes */
+	bool has_token;
+	bool is_range; /* a scan's: worth a connection of its own */
+	bool is_local; /* its consistency is about the local data center */
+	int64_t token;
+
+	/* when, and how often */
 	uint32_t timeout_ms;
+	uint64_t deadline_ms; /* of all its tries; before the first, of its wait for a connection */
+	uint64_t not_before_ms;
+	uint64_t sent_us;
+	bool is_idempotent;
+	bool was_sent;
+	bool was_repeated_once; /* a try that is allowed once was made */
+	bool may_return;        /* to a node that was tried */
+	int retry_count;
+	int tried_count;
+	uint16_t tried[CQL_MAX_TRIED];
+
 	char *text;               /* PREPARE's */
 	cql_statement *statement; /* EXECUTE's, or what PREPARE brought */
 	uint8_t *kept_frame;      /* EXECUTE's, while REPREPARE is under way */
 	size_t kept_frame_len;
 	cql_result *result;
-	cql_error error; /* kind NONE: success */
+	cql_error error; /* of the last try; kind NONE: there was none, or success */
 };
 
+/* As cql_request_submit(), on that link if it stands (NULL: any). */
+extern CQL_MUST_CHECK cql_status cql_request_submit_on(cql_session *session,
+													   const cql_request_spec *spec, cql_link *link,
+													   cql_request **request, cql_error *error);
 /* The request's exchange is done, in whatever way: take the next step or finish. */
 extern void cql_request_advance(cql_request *request);
 /* Finish it with an error that was copied from somewhere. */
 extern void cql_request_fail(cql_request *request, const cql_error *error);
-/* Put it on a connection; false when that takes no more now. */
-extern bool cql_request_send(cql_request *request, cql_link *link, uint64_t now_ms);
+/* Put it on a link; false when that takes no more now. */
+extern bool cql_request_send(cql_request *request, cql_link *link);
+/* Its time is over before it was on a link (again). */
+extern void cql_request_expire(cql_request *request);
+extern bool cql_request_has_tried(const cql_request *request, const cql_node *node);
+
+/* ---- what to do about a failed try (retry.c) ---- */
+
+typedef enum cql_retry
+{
+	CQL_RETRY_NOT,
+	CQL_RETRY_SAME, /* on the same node */
+	CQL_RETRY_NEXT  /* on another one */
+} cql_retry;
+
+typedef struct cql_retry_verdict
+{
+	cql_retry retry;
+	bool is_once;   /* and then never again */
+	bool is_paused; /* after a pause: the node has too much to do */
+} cql_retry_verdict;
+
+/* By the error alone, and whether the request may be run twice. */
+extern cql_retry_verdict cql_retry_judge(const cql_error *error, bool is_idempotent);
+/* How long to pause before the n-th retry. random is any number. */
+extern uint32_t cql_retry_pause_ms(int retry_count, uint32_t random);
+
+/* ---- links of a session (pool.c) ---- */
+
+typedef struct cql_pool
+{
+	cql_link *first; /* by age */
+	int count;
+	int connecting; /* of them, not ready yet */
+	int wanted;     /* nodes that is_wanted */
+	uint64_t tidy_at_ms;
+	/* attempts that requests wait for: each node is tried once in a round */
+	uint64_t round;
+	uint64_t last_attempt_ms;
+	int attempts;
+	cql_error failure; /* of those of this round, their messages joined */
+	int losses;        /* links that were ready and broke since the last answer */
+} cql_pool;
+
+/* After a turn: what came in and what is due on the links; open those that are wanted. */
+extern void cql_pool_process(cql_session *session, uint64_t now_ms);
+/* Requests wait and no link takes them: try the next node, or fail them when all were tried. */
+extern void cql_pool_need(cql_session *session, uint64_t now_ms);
+/* So many requests would rather have gone to this node, and shard (-1: any). */
+extern void cql_pool_want(cql_session *session, cql_node *node, int32_t shard, uint32_t weight);
+/* Nothing is on the link: look whether it still stands. False: it was dropped. */
+extern bool cql_pool_check(cql_session *session, cql_link *link, uint64_t now_ms);
+extern uint64_t cql_pool_next_deadline(const cql_session *session);
+extern void cql_pool_close(cql_session *session);
+/* Links beyond the first that the session has, and those that it would open next. */
+extern int cql_pool_extra_count(const cql_session *session);
+extern int cql_pool_wanted_count(const cql_session *session);
+
+/* ---- the choice of a link (route.c) ---- */
+
+/* NULL: none takes it now. Notes where a link would have been better. */
+extern cql_link *cql_route_pick(cql_session *session, cql_request *request);
+/* Whether there is more than one place that a request may go to. */
+extern bool cql_route_needs_tokens(const cql_session *session);
+/* Whether the request may run on the node at all. */
+extern bool cql_route_allows(const cql_session *session, const cql_request *request,
+							 const cql_node *node);
 
 /* ---- sessions ---- */
 
@@ -137,48 +224,58 @@ struct cql_session
 	cql_loop *loop;
 	cql_session *next_in_loop;
 	/* options, copied */
-	cql_contact *contacts;
-	int contact_count;
+	cql_link_options link_options;
+	cql_link_limits link_limits;
 	char *user;
 	char *password;
 	char *application_name;
-	cql_compression compression;
 	cql_tls_context *tls; /* NULL: plain text */
-	uint32_t connect_timeout_ms;
+	char *local_dc;       /* NULL: the first contact point's */
+	char *local_rack;
 	uint32_t request_timeout_ms;
+	int contact_count;
+	int max_connections;
+	int max_retries;
 
-	cql_link *link;    /* NULL: not connected */
-	int contact;       /* the one that link is to, or was */
-	int attempts;      /* contacts tried since the last success */
-	cql_error failure; /* of those attempts, their messages joined */
-	int losses;        /* connections that were ready and broke since the last answer */
+	cql_topology topology;
+	cql_pool pool;
 
 	cql_request *requests; /* all that are the user's and know this session */
 	cql_request *waiting_first;
 	cql_request *waiting_last;
 	size_t waiting_bytes;
-	uint32_t open_count; /* requests that are not done */
+	uint64_t waiting_due_ms; /* the earliest time that matters to one of those that wait */
+	uint32_t open_count;     /* requests that are not done */
+	uint64_t request_count;  /* all so far */
+	uint32_t turn;           /* spreads requests over nodes that are as good */
 
 	cql_statement_cache cache;
 	bool is_scylla;
-	bool must_ask_password;
+	uint64_t random_state;
 };
 
-/* Line a request up for the next connection that takes it. */
+/* Send a request, or line it up for the next link that takes it. */
+extern void cql_session_start(cql_session *session, cql_request *request);
 extern void cql_session_enqueue(cql_session *session, cql_request *request);
 extern void cql_session_dequeue(cql_session *session, cql_request *request);
-/* After a submit: send what waits, or begin to connect for it. */
-extern void cql_session_pump(cql_session *session, uint64_t now_ms);
-/* After a turn: everything that came in or is due, then pump. */
+/* Fail all that wait. */
+extern void cql_session_fail_waiting(cql_session *session, const cql_error *error);
+/* After a turn: everything that came in or is due. */
 extern void cql_session_process(cql_session *session, uint64_t now_ms);
 /* Earliest time at which it has to be processed again; UINT64_MAX for none. */
 extern uint64_t cql_session_next_deadline(const cql_session *session);
+extern uint32_t cql_session_random(cql_session *session);
 
 struct cql_loop
 {
 	cql_net *net;
 	cql_session *sessions;
+	uint64_t now_us;   /* as it was when a turn ended, or a request was submitted */
+	int extra_granted; /* links beyond the first of each session that may stand */
 };
+
+/* Reads the clock: the loop's now_us, in milliseconds. */
+extern uint64_t cql_loop_read_clock(cql_loop *loop);
 
 /* An error with our own text. */
 extern void cql_error_set(cql_error *error, cql_error_kind kind, const char *format, ...)

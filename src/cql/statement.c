@@ -98,6 +98,18 @@ cql_statement_column(const cql_statement *statement, int index)
 	return &statement->result->columns[index];
 }
 
+const cql_statement *
+cql_session_statement(const cql_session *session, int index, cql_statement_counters *counters)
+{
+	const cql_statement *statement = session->cache.newest;
+
+	while (statement != NULL && index-- > 0)
+		statement = statement->older;
+	if (statement != NULL)
+		*counters = statement->counters;
+	return statement;
+}
+
 /* ---- the cache ---- */
 
 /* FNV-1a, 64 bits. */

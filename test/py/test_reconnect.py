@@ -19,6 +19,8 @@ def test_password_is_asked_for_on_every_connection(pg, nodes, make_server, make_
     assert query(connection, LOOKUP % table) == [("one",)]
     asking.rule(EXECUTE, close(), times=1)
     assert failure(connection, LOOKUP % table).pgcode == "08006"
+    assert query(connection, LOOKUP % table) == [("one",)]
+    asking.stop()
     assert failure(connection, LOOKUP % table).pgcode == "2F003"
     assert open_node.seen(PREPARE, EXECUTE, QUERY) == []
 

@@ -93,6 +93,14 @@ peer_answer(peer *p, int stream, uint8_t opcode, const void *body, size_t len)
 
 #define ANSWER(p, opcode, bytes) peer_answer(p, (p)->stream, opcode, bytes, sizeof(bytes) - 1)
 
+/* What a session asks for itself after some requests: to read the topology. */
+static bool
+is_about_topology(const peer *p)
+{
+	return p->opcode == 0x07 && (memmem(p->body, p->body_len, "FROM system.", 12) != NULL ||
+								 memmem(p->body, p->body_len, "FROM system_schema.", 19) != NULL);
+}
+
 /* Take what has come: play the handshake, note any other request. True if there was one. */
 static bool
 peer_step(peer *p)
@@ -131,6 +139,8 @@ peer_step(peer *p)
 		ANSWER(p, 0x06, "\x00\x00");
 	else if (p->opcode == 0x01)
 		ANSWER(p, 0x02, "");
+	else if (is_about_topology(p))
+		ANSWER(p, 0x08, "\x00\x00\x00\x01");
 	else
 	{
 		p->request_count++;
@@ -894,20 +904,21 @@ test_lost_prepare_applies_nothing(void **state)
 	cql_statement_release(statement);
 }
 
-/* Every id waits for an answer that never comes: another connection has to do. */
+/* Answers that nobody waits for hold ids and the server's memory: another connection takes over. */
 static void
-test_all_ids_are_orphans(void **state)
+test_too_many_orphans(void **state)
 {
 	cql_request *request = submit_query("q", 0);
 	cql_connection_info info;
 	uint8_t waste[1 << 14];
+	int first_fd;
 
 	(void) state;
 	await_request(&node);
 	ANSWER(&node, 0x08, voided);
 	await_done(request);
 	cql_request_free(request);
-	for (int i = 0; i < 32768; i++)
+	for (int i = 0; i < 1025; i++)
 	{
 		request = submit_query("q", 0);
 		turn();
@@ -915,16 +926,19 @@ test_all_ids_are_orphans(void **state)
 			continue;
 		cql_request_free(request);
 	}
-	turn();
 	assert_true(cql_session_connection(session, 0, &info));
-	assert_int_equal(info.orphans, 32768);
+	assert_in_range(info.orphans, 1025, 1025 + 3);
 
+	first_fd = node.fd;
+	node.fd = -1;
+	node.in_len = 0;
 	request = submit_query("q", 0);
 	await_request(&node);
 	ANSWER(&node, 0x08, voided);
 	await_done(request);
 	assert_int_equal(node.connection_count, 2);
 	cql_request_free(request);
+	close(first_fd);
 }
 
 int
@@ -955,7 +969,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_hang_up_after_every_handshake, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_reset_within_an_answer, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_lost_prepare_applies_nothing, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_all_ids_are_orphans, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_too_many_orphans, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_every_allocation_fails_once, set_up, tear_down),
 	};
 

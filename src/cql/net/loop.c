@@ -48,12 +48,18 @@ struct cql_socket
 };
 
 uint64_t
-cql_net_now_ms(void)
+cql_net_now_us(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
+	return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+}
+
+uint64_t
+cql_net_now_ms(void)
+{
+	return cql_net_now_us() / 1000;
 }
 
 static void

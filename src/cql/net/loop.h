@@ -27,7 +27,8 @@ extern void cql_net_turn(cql_net *net);
 /* Block until there is something to turn for. */
 extern void cql_net_wait(cql_net *net);
 
-/* Monotonic milliseconds, read anew. */
+/* Monotonic time, read anew. */
+extern uint64_t cql_net_now_us(void);
 extern uint64_t cql_net_now_ms(void);
 /* Make the descriptor readable at that time (UINT64_MAX: never); may fire earlier, never later. */
 extern void cql_net_wake_at(cql_net *net, uint64_t deadline_ms);

@@ -38,6 +38,8 @@ count_places(cql_ring *ring)
 		if (seen[node] || place.dc >= CQL_MAX_DCS)
 			continue;
 		seen[node] = 1;
+		if (place.dc >= ring->dc_limit)
+			ring->dc_limit = (uint16_t) (place.dc + 1);
 		ring->dc_nodes[place.dc]++;
 		ring->dc_racks[place.dc] = (uint16_t) (ring->dc_racks[place.dc] + !*is_rack_seen);
 		*is_rack_seen = 1;
@@ -164,7 +166,7 @@ find_network(const cql_ring *ring, const cql_replication *replication, size_t at
 	int total = 0;
 	int count = 0;
 
-	for (int dc = 0; dc < CQL_MAX_DCS; dc++)
+	for (int dc = 0; dc < ring->dc_limit; dc++)
 	{
 		int factor = replication->factors[dc];
 
@@ -209,6 +211,24 @@ cql_ring_replicas(const cql_ring *ring, const cql_replication *replication, int6
 			break;
 	}
 	return 0;
+}
+
+double
+cql_ring_share(const cql_ring *ring, uint16_t node)
+{
+	double owned = 0;
+
+	for (size_t i = 0; i < ring->count; i++)
+	{
+		/* the first range begins behind the last token */
+		uint64_t before = (uint64_t) ring->tokens[i > 0 ? i - 1 : ring->count - 1];
+
+		if (ring->owners[i] == node)
+			owned += (double) ((uint64_t) ring->tokens[i] - before);
+	}
+	return ring->count > 1                               ? owned / 0x1p64 * 100
+		   : ring->count == 1 && ring->owners[0] == node ? 100
+														 : 0;
 }
 
 int

@@ -33,6 +33,7 @@ typedef struct cql_ring
 	uint16_t *owners;  /* node of each token */
 	cql_place *places; /* by node id */
 	uint16_t node_limit;
+	uint16_t dc_limit;              /* ids of data centers that have nodes are below it */
 	uint16_t dc_nodes[CQL_MAX_DCS]; /* nodes with tokens, in each data center */
 	uint16_t dc_racks[CQL_MAX_DCS]; /* racks with such nodes */
 } cql_ring;
@@ -76,6 +77,9 @@ typedef struct cql_replication
  */
 extern int cql_ring_replicas(const cql_ring *ring, const cql_replication *replication,
 							 int64_t token, uint16_t *nodes);
+
+/* How much of the ring a node is the first owner of, in percent. */
+extern double cql_ring_share(const cql_ring *ring, uint16_t node);
 
 /*
  * The whole ring as at most max ranges (start, end], in order, each of as few vnodes as that
