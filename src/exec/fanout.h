@@ -52,7 +52,7 @@ typedef struct ScyllaFanout ScyllaFanout;
 
 typedef struct ScyllaFanoutSpec
 {
-	const ScyllaRemote *remote; /* its session is pinned while the fan-out runs */
+	ScyllaRemote *remote; /* its session is pinned while the fan-out runs */
 	ScyllaNextProbe next_probe;
 	void *argument;
 	int consistency;

@@ -11,6 +11,7 @@
 
 #include "bridge/writer.h"
 #include "compat.h"
+#include "exec/keep.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "option.h"
@@ -58,7 +59,8 @@ scyllaBeginForeignScan(ForeignScanState *node, int eflags)
 		scan->plan = scylla_scan_plan_decode(fsplan->fdw_private);
 		return;
 	}
-	scan->setup = scylla_setup_new(node);
+	scan->setup = scylla_keep_take(node);
+	scan->setup->counters = (ScyllaCounters) {.context = CurrentMemoryContext};
 	scan->plan = scan->setup->plan;
 	scan->userid = find_user(fsplan, node->ss.ps.state);
 	init_expressions(scan, fsplan->fdw_exprs, &node->ss.ps);
@@ -401,4 +403,5 @@ scyllaEndForeignScan(ForeignScanState *node)
 	forget_rows(scan);
 	if (scan->is_connected)
 		scylla_fanout_end(scan->setup->fanout);
+	scylla_keep_give_back(scan->setup, castNode(ForeignScan, node->ss.ps.plan)->fdw_private);
 }

@@ -26,11 +26,10 @@ make_arms(ScyllaScanSetup *setup, List *exprs)
 }
 
 ScyllaScanSetup *
-scylla_setup_new(ForeignScanState *node)
+scylla_setup_new(ForeignScanState *node, MemoryContext parent)
 {
 	ForeignScan *fsplan = castNode(ForeignScan, node->ss.ps.plan);
-	MemoryContext context =
-		AllocSetContextCreate(CurrentMemoryContext, "scylla_fdw scan", ALLOCSET_SMALL_SIZES);
+	MemoryContext context = AllocSetContextCreate(parent, "scylla_fdw scan", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	ScyllaScanSetup *setup = palloc0(sizeof(ScyllaScanSetup));
 
@@ -38,7 +37,8 @@ scylla_setup_new(ForeignScanState *node)
 	setup->plan = scylla_scan_plan_decode(fsplan->fdw_private);
 	setup->bind_params = pull_paramids((Expr *) fsplan->fdw_exprs);
 	setup->cells = palloc0(Max(setup->plan->column_count, 1) * sizeof(cql_cell));
-	setup->counters.context = context;
+	setup->connected =
+		AllocSetContextCreate(context, "scylla_fdw connected scan", ALLOCSET_SMALL_SIZES);
 	setup->remote.plan = setup->plan;
 	setup->remote.remote_table = psprintf("%s.%s", setup->plan->keyspace, setup->plan->table);
 	setup->remote.local_table = pstrdup(RelationGetRelationName(node->ss.ss_currentRelation));
@@ -67,14 +67,14 @@ next_probe(void *argument, ScyllaProbe *probe)
 }
 
 static void
-make_fanout(ScyllaScanSetup *setup, bool is_traced)
+make_fanout(ScyllaScanSetup *setup)
 {
 	ScyllaFanoutSpec spec = {
 		.remote = &setup->remote,
 		.next_probe = next_probe,
 		.argument = setup,
-		.consistency = scylla_read_consistency(setup->plan->read_consistency),
-		.is_traced = is_traced,
+		.consistency = setup->consistency,
+		.is_traced = setup->is_traced,
 		.counters = &setup->counters,
 	};
 
@@ -84,17 +84,31 @@ make_fanout(ScyllaScanSetup *setup, bool is_traced)
 void
 scylla_setup_connect(ScyllaScanSetup *setup, ScyllaSession *session, bool is_traced)
 {
-	MemoryContext old = MemoryContextSwitchTo(setup->context);
+	int consistency = scylla_read_consistency(setup->plan->read_consistency);
+	MemoryContext old;
 
+	if (setup->fanout != NULL && setup->remote.session == session &&
+		setup->schema_generation == session->schema_generation &&
+		setup->consistency == consistency && setup->is_traced == is_traced)
+		return;
+	MemoryContextReset(setup->connected);
+	setup->variants = NIL;
+	setup->reader = NULL;
+	for (int i = 0; i < setup->plan->arm_count; i++)
+		setup->arms[i].is_resolved = false;
 	setup->remote.session = session;
-	make_fanout(setup, is_traced);
+	setup->schema_generation = session->schema_generation;
+	setup->consistency = consistency;
+	setup->is_traced = is_traced;
+	old = MemoryContextSwitchTo(setup->connected);
+	make_fanout(setup);
 	MemoryContextSwitchTo(old);
 }
 
 ScyllaVariant *
 scylla_setup_variant(ScyllaScanSetup *setup, const ScyllaScanArm *arm, uint64 skipped)
 {
-	MemoryContext old = MemoryContextSwitchTo(setup->context);
+	MemoryContext old = MemoryContextSwitchTo(setup->connected);
 	ScyllaVariant *variant = scylla_variant_get(&setup->remote, arm, skipped, &setup->variants);
 
 	MemoryContextSwitchTo(old);
@@ -110,7 +124,7 @@ scylla_setup_resolve(ScyllaScanSetup *setup, ScyllaArmSetup *arm, uint64 skipped
 	if (arm->is_resolved)
 		return;
 	statement = scylla_statement_get(scylla_setup_variant(setup, arm->arm, skipped)->statement);
-	old = MemoryContextSwitchTo(setup->context);
+	old = MemoryContextSwitchTo(setup->connected);
 	scylla_params_resolve(arm->params, statement, setup->plan->is_excess_truncated);
 	if (setup->reader == NULL)
 		setup->reader = scylla_tuple_reader_new(relation, setup->plan, statement);

@@ -1,6 +1,6 @@
 /*
  * What a plan needs to run, whoever runs it: made at its execution's begin, completed at the first
- * row that somebody asks for.
+ * row that somebody asks for, and kept for the next execution of the same cached plan (keep.c).
  */
 #ifndef SCYLLA_SETUP_H
 #define SCYLLA_SETUP_H
@@ -27,15 +27,22 @@ typedef struct ScyllaArmSetup
 	ScyllaVariant *variant; /* this run: the text */
 } ScyllaArmSetup;
 
+typedef struct ScyllaKeepGuard ScyllaKeepGuard;
+
 typedef struct ScyllaScanSetup
 {
-	MemoryContext context; /* of this, and of all that it points to */
+	MemoryContext context;  /* of this, and of all that it points to */
+	ScyllaKeepGuard *guard; /* keep.c's, while it is taken; NULL: nobody keeps it */
 	ScyllaScanPlan *plan;
 	ScyllaArmSetup *arms;
-	Bitmapset *bind_params; /* parameters that the plan's expressions depend on */
-	cql_cell *cells;        /* of a row, by the plan's columns */
-	ScyllaCounters counters;
-	/* from the first row asked for */
+	Bitmapset *bind_params;  /* parameters that the plan's expressions depend on */
+	cql_cell *cells;         /* of a row, by the plan's columns */
+	ScyllaCounters counters; /* of this execution */
+	/* from the first row asked for; holds for one session and its schema, and these settings */
+	MemoryContext connected;
+	uint64 schema_generation;
+	int consistency;
+	bool is_traced;
 	ScyllaRemote remote;
 	List *variants;
 	ScyllaTupleReader *reader;
@@ -45,10 +52,11 @@ typedef struct ScyllaScanSetup
 	int first_rows;
 } ScyllaScanSetup;
 
-/* For a node's plan, as a child of CurrentMemoryContext. */
-extern ScyllaScanSetup *scylla_setup_new(ForeignScanState *node);
+/* For a node's plan, in a context of its own below the parent. */
+extern ScyllaScanSetup *scylla_setup_new(ForeignScanState *node, MemoryContext parent);
 
-/* Take the session to ask, which must stay pinned while this is used. */
+/* Take the session to ask, which must stay pinned while this is used. What was made for another
+ * one, or is out of date, is thrown away. */
 extern void scylla_setup_connect(ScyllaScanSetup *setup, ScyllaSession *session, bool is_traced);
 
 /* Prepare an arm's text with all conditions, with LIMIT (skipped is 0) or without it

@@ -84,7 +84,7 @@ has_drift(const ScyllaRemote *remote, const ScyllaVariant *variant, ScyllaDrift 
 }
 
 void
-scylla_variant_check_page(const ScyllaRemote *remote, const ScyllaVariant *variant,
+scylla_variant_check_page(ScyllaRemote *remote, const ScyllaVariant *variant,
 						  const cql_result *page)
 {
 	ScyllaDrift drift = {0};
@@ -94,6 +94,7 @@ scylla_variant_check_page(const ScyllaRemote *remote, const ScyllaVariant *varia
 	if (has_column_drift(remote, variant, page, &drift))
 		raise_drift(remote, variant, &drift);
 	/* A user-defined type got a field. This scan passes over it, the next one shall know it. */
+	remote->is_outdated = true;
 	scylla_statement_forget(remote->session, variant->statement);
 }
 

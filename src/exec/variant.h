@@ -20,6 +20,7 @@ typedef struct ScyllaRemote
 	ScyllaSession *session;
 	const char *remote_table; /* keyspace.table, for errors */
 	const char *local_table;
+	bool is_outdated; /* a page told of columns that differ in what the scan passes over */
 } ScyllaRemote;
 
 /*
@@ -40,7 +41,7 @@ extern ScyllaVariant *scylla_variant_get(const ScyllaRemote *remote, const Scyll
 										 uint64 skipped, List **variants);
 
 /* Raise HV021 if a page has other columns than the statement announced. */
-extern void scylla_variant_check_page(const ScyllaRemote *remote, const ScyllaVariant *variant,
+extern void scylla_variant_check_page(ScyllaRemote *remote, const ScyllaVariant *variant,
 									  const cql_result *page);
 
 #endif /* SCYLLA_VARIANT_H */

@@ -3,13 +3,14 @@
  * copy, cache and send to workers, and unpacks it. Nobody else knows the layout:
  *
  *   ((keyspace table path_name serverid read_consistency fetch_size max_in_flight
- *     is_excess_truncated)
+ *     is_excess_truncated pid number)
  *    (is_distinct partition_limit limit_bind is_limit_sent is_reversed (order ...))
  *    (is_aggregated (aggregate ...) (group name ...))
  *    (column ...) (arm ...) (local reason ...))
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "nodes/value.h"
 #include "plan/scan_plan.h"
 
@@ -125,6 +126,9 @@ decode_order(List *packed, ScyllaScanOrder *order)
 	order->is_nulls_first = intVal(list_nth(packed, 5)) != 0;
 }
 
+/* Of the plan packed last. */
+static int last_number = 0;
+
 static List *
 encode_table(const ScyllaScanPlan *plan)
 {
@@ -135,7 +139,17 @@ encode_table(const ScyllaScanPlan *plan)
 	packed = lappend(packed, makeInteger(plan->read_consistency));
 	packed = lappend(packed, makeInteger(plan->fetch_size));
 	packed = lappend(packed, makeInteger(plan->max_in_flight));
-	return lappend(packed, makeInteger(plan->is_excess_truncated));
+	packed = lappend(packed, makeInteger(plan->is_excess_truncated));
+	packed = lappend(packed, makeInteger(MyProcPid));
+	return lappend(packed, makeInteger(++last_number));
+}
+
+ScyllaPlanId
+scylla_scan_plan_id(List *packed)
+{
+	List *table = linitial(packed);
+
+	return (ScyllaPlanId) {.pid = intVal(list_nth(table, 8)), .number = intVal(list_nth(table, 9))};
 }
 
 static void

@@ -138,6 +138,16 @@ typedef struct ScyllaScanPlan
 	List *local_reasons;     /* String nodes, one per clause of plan.qual */
 } ScyllaScanPlan;
 
+/* Tells what was packed from all else that backends of this server have packed: copies of it are
+ * the same plan, for whoever keeps something about it. */
+typedef struct ScyllaPlanId
+{
+	int pid;
+	int number;
+} ScyllaPlanId;
+
+extern ScyllaPlanId scylla_scan_plan_id(List *packed);
+
 extern List *scylla_scan_plan_encode(const ScyllaScanPlan *plan);
 extern ScyllaScanPlan *scylla_scan_plan_decode(List *packed);
 

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "parser/parse_coerce.h"
@@ -180,9 +181,11 @@ scylla_convert_leave(const ErrorContextCallback *callback)
 void
 scylla_converter_warn_empty(ScyllaConverter *converter)
 {
-	if (converter->has_warned_empty)
+	TimestampTz statement = GetCurrentStatementStartTimestamp();
+
+	if (converter->warned_empty == statement)
 		return;
-	converter->has_warned_empty = true;
+	converter->warned_empty = statement;
 	ereport(WARNING, (errmsg("%sempty value read as NULL%s", describe_element(converter),
 							 describe_place(converter)),
 					  errdetail("CQL has an empty value for that type, PostgreSQL has none."),

@@ -11,6 +11,7 @@
 
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 
@@ -104,7 +105,7 @@ struct ScyllaConverter
 	const char *table; /* local names, for errors; may be NULL */
 	const char *column;
 	bool is_excess_truncated; /* option excess_precision: truncate rather than error */
-	bool has_warned_empty;    /* the WARNING about an empty value was given */
+	TimestampTz warned_empty; /* the statement in which an empty value was warned of */
 	bool is_empty_value;      /* the type has a value of length 0 (text, ascii, blob, custom) */
 	bool is_checked; /* typmod or domain: every decoded value passes scylla_converter_check */
 	FmgrInfo check_function; /* the type's length coercion; fn_oid 0: none is needed */
