@@ -28,6 +28,7 @@ cql_conn_init(cql_conn *conn, const char *node, const cql_conn_options *options)
 		if (conn->tls == NULL)
 		{
 			cql_release(conn->side);
+			conn->side = NULL;
 			return false;
 		}
 	}
