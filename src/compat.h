@@ -116,6 +116,15 @@ scylla_rel_userid(PlannerInfo *root, RelOptInfo *rel)
 #include "varatt.h"
 #endif
 
+/* ---- sampling: the state of its random numbers is an array before 15 ---- */
+#include "utils/sampling.h"
+
+#if PG_VERSION_NUM < 150000
+#define scylla_random_fraction(reservoir) sampler_random_fract((reservoir)->randstate)
+#else
+#define scylla_random_fraction(reservoir) sampler_random_fract(&(reservoir)->randstate)
+#endif
+
 /* ---- intervals: there is an infinite one since 17 ---- */
 #include "utils/timestamp.h"
 

@@ -6,6 +6,7 @@
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
 
+#include "command/analyze.h"
 #include "command/import.h"
 #include "exec/explain.h"
 #include "exec/modify.h"
@@ -59,6 +60,7 @@ scylla_fdw_handler(PG_FUNCTION_ARGS)
 	routine->ExplainForeignScan = scyllaExplainForeignScan;
 	routine->ExplainForeignModify = scyllaExplainForeignModify;
 
+	routine->AnalyzeForeignTable = scyllaAnalyzeForeignTable;
 	routine->ImportForeignSchema = scyllaImportForeignSchema;
 
 	PG_RETURN_POINTER(routine);

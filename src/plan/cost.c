@@ -1,12 +1,15 @@
 /*
- * The cost model; cost.h tells it in words. Reads no statistics itself.
+ * The cost model; cost.h tells it in words.
  */
 #include "postgres.h"
 
 #include <math.h>
 
+#include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/plancat.h"
 #include "plan/cost.h"
+#include "utils/selfuncs.h"
 
 /*
  * Of a table about which nothing is known. Guessed large on purpose: to take a small table for a
@@ -36,6 +39,40 @@ at_least_one(double number)
 	return number >= 1.0 ? number : 1.0;
 }
 
+/* ---- statistics ---- */
+
+/* How many values a column has by its statistics; 0: it has none. */
+static double
+distinct_values(PlannerInfo *root, RelOptInfo *rel, const ScyllaColumn *column)
+{
+	VariableStatData variable;
+	bool is_default = true;
+	double count = 0;
+
+	if (column == NULL)
+		return 0;
+	examine_variable(root,
+					 (Node *) makeVar(rel->relid, column->attnum, column->type, column->typmod,
+									  column->collation, 0),
+					 (int) rel->relid, &variable);
+	if (HeapTupleIsValid(variable.statsTuple))
+		count = get_variable_numdistinct(&variable, &is_default);
+	ReleaseVariableStats(variable);
+	return is_default ? 0 : count;
+}
+
+double
+scylla_cost_range(PlannerInfo *root, RelOptInfo *rel, const ScyllaColumn *column, List *conditions)
+{
+	if (conditions == NIL)
+		return 1.0;
+	if (distinct_values(root, rel, column) > 0)
+		return clauselist_selectivity(root, conditions, (int) rel->relid, JOIN_INNER, NULL);
+	return list_length(conditions) > 1 ? TWO_BOUNDS_FRACTION : ONE_BOUND_FRACTION;
+}
+
+/* ---- sizes ---- */
+
 /* Size estimates know flushed data only: none at all says nothing. */
 static bool
 is_partition_count_known(const ScyllaTable *table)
@@ -54,41 +91,115 @@ estimate_partition_rows(const ScyllaTable *table, int row_width)
 	return DEFAULT_PARTITION_ROWS;
 }
 
-void
-scylla_cost_sizes(const ScyllaTable *table, double tuples, int row_width, ScyllaSizes *sizes)
+/*
+ * Partitions of a table that was analyzed; 0: unknown. Columns of the key are taken to be
+ * independent, unless somebody made statistics about them together.
+ */
+static double
+count_partitions(PlannerInfo *root, RelOptInfo *rel, const ScyllaTable *table)
 {
-	sizes->partition_rows = estimate_partition_rows(table, row_width);
-	if (tuples < 0)
-	{
-		sizes->rows = is_partition_count_known(table) ? table->partitions * sizes->partition_rows
-													  : DEFAULT_TABLE_ROWS;
-		sizes->rows = at_least_one(rint(sizes->rows));
-		return;
-	}
+	List *key = NIL;
+	double count = 1.0;
 
-	sizes->rows = at_least_one(tuples);
-	if (is_partition_count_known(table) && table->clustering_count > 0)
+	for (int i = 0; i < table->partition_count; i++)
+	{
+		const ScyllaColumn *column = table->partition_key[i];
+		double values = distinct_values(root, rel, column);
+
+		if (values <= 0)
+			return 0;
+		count *= values;
+		key = lappend(key, makeVar(rel->relid, column->attnum, column->type, column->typmod,
+								   column->collation, 0));
+	}
+	if (rel->statlist != NIL && table->partition_count > 1)
+		count = Min(count, estimate_num_groups(root, key, rel->tuples, NULL, NULL));
+	return Min(count, rel->tuples);
+}
+
+static void
+size_by_statistics(PlannerInfo *root, RelOptInfo *rel, const ScyllaTable *table, ScyllaSizes *sizes)
+{
+	double partitions = count_partitions(root, rel, table);
+
+	sizes->rows = at_least_one(rel->tuples);
+	if (table->clustering_count == 0)
+		sizes->partition_rows = 1.0;
+	else if (partitions > 0)
+		sizes->partition_rows = at_least_one(sizes->rows / partitions);
+	else if (is_partition_count_known(table))
 		sizes->partition_rows = at_least_one(sizes->rows / table->partitions);
 	sizes->partition_rows = Min(sizes->partition_rows, sizes->rows);
 }
 
-double
-scylla_cost_fetched(const ScyllaSizes *sizes, const ScyllaTable *table,
-					const ScyllaAccessChoice *access, int range_sides)
+static void
+size_by_cluster(const ScyllaTable *table, ScyllaSizes *sizes)
 {
-	double rows;
+	sizes->rows = is_partition_count_known(table) ? table->partitions * sizes->partition_rows
+												  : DEFAULT_TABLE_ROWS;
+	sizes->rows = at_least_one(rint(sizes->rows));
+}
 
+/*
+ * Rows of one value of a clustering column among those where the columns before it are bound.
+ *
+ * A column with few values (a kind, a day) has about all of them in each partition, which divide
+ * it. Of one with more values than a partition has rows (a time, an id) nobody knows whether each
+ * partition has values of its own, so that as many rows as in the whole table share one, or just
+ * some of all, so that one is met once: the truth is taken to lie in the middle.
+ */
+static double
+divide_slice(double slice_rows, double values, double table_rows)
+{
+	if (values <= slice_rows)
+		return slice_rows / values;
+	return sqrt(at_least_one(Min(slice_rows, table_rows / values)));
+}
+
+static void
+size_slices(PlannerInfo *root, RelOptInfo *rel, const ScyllaTable *table, ScyllaSizes *sizes)
+{
+	int count = table->clustering_count;
+
+	sizes->slice_rows = palloc((count + 1) * sizeof(double));
+	sizes->slice_rows[0] = sizes->partition_rows;
+	for (int i = 1; i < count; i++)
+	{
+		double values = distinct_values(root, rel, table->clustering_key[i - 1]);
+		/* without statistics each column is taken to divide a partition alike */
+		double rows = pow(sizes->partition_rows, 1.0 - (double) i / count);
+
+		if (rel->tuples > 0 && values > 0)
+			rows = divide_slice(sizes->slice_rows[i - 1], values, sizes->rows);
+		sizes->slice_rows[i] = at_least_one(Min(rows, sizes->slice_rows[i - 1]));
+	}
+	if (count > 0)
+		sizes->slice_rows[count] = 1.0; /* the whole primary key */
+}
+
+void
+scylla_cost_sizes(PlannerInfo *root, RelOptInfo *rel, const ScyllaTable *table, ScyllaSizes *sizes)
+{
+	sizes->partition_rows =
+		estimate_partition_rows(table, get_relation_data_width(table->relid, NULL));
+	/* analyzed when it was empty: what the cluster says is newer */
+	if (rel->tuples < 0 || (rel->tuples == 0 && is_partition_count_known(table)))
+		size_by_cluster(table, sizes);
+	else
+		size_by_statistics(root, rel, table, sizes);
+	size_slices(root, rel, table, sizes);
+}
+
+double
+scylla_cost_fetched(const ScyllaSizes *sizes, const ScyllaAccessChoice *access, double range)
+{
 	if (access->is_unique)
 		return 1.0;
-	if (access->access == SCYLLA_ACCESS_FULL_SCAN)
+	if (access->access == SCYLLA_ACCESS_FULL_SCAN || access->access == SCYLLA_ACCESS_INDEX)
 		return sizes->rows;
-
-	/* Each clustering column is taken to divide a partition alike: the whole key leaves one row. */
-	rows = pow(sizes->partition_rows,
-			   1.0 - (double) access->clustering_equals / Max(table->clustering_count, 1));
-	if (access->has_range)
-		rows *= range_sides > 1 ? TWO_BOUNDS_FRACTION : ONE_BOUND_FRACTION;
-	return at_least_one(rint(rows));
+	if (access->access == SCYLLA_ACCESS_TOKEN_RANGE)
+		return at_least_one(rint(sizes->rows * range));
+	return at_least_one(rint(sizes->slice_rows[access->clustering_equals] * range));
 }
 
 void

@@ -22,18 +22,26 @@ typedef struct ScyllaSizes
 {
 	double rows;
 	double partition_rows; /* mean */
+	double *slice_rows;    /* mean rows where the first so many clustering columns are bound by = */
 } ScyllaSizes;
 
 /*
- * From ANALYZE (tuples; negative if there was none), else from the cluster's size estimates, else
- * from defaults. row_width is PostgreSQL's mean width of a whole row.
+ * From ANALYZE: rel->tuples (negative if there was none) and the statistics of the key columns;
+ * else from the cluster's size estimates, else from defaults. Makes no request.
  */
-extern void scylla_cost_sizes(const ScyllaTable *table, double tuples, int row_width,
+extern void scylla_cost_sizes(PlannerInfo *root, RelOptInfo *rel, const ScyllaTable *table,
 							  ScyllaSizes *sizes);
 
-/* Rows that the server sends for an access whose range has range_sides bounds. */
-extern double scylla_cost_fetched(const ScyllaSizes *sizes, const ScyllaTable *table,
-								  const ScyllaAccessChoice *access, int range_sides);
+/*
+ * Part of the rows that a range on a column leaves, by its conditions (of RestrictInfo): by the
+ * column's statistics if it has any.
+ */
+extern double scylla_cost_range(PlannerInfo *root, RelOptInfo *rel, const ScyllaColumn *column,
+								List *conditions);
+
+/* Rows that the server sends for an access, of whose slices a range leaves that part (1: none). */
+extern double scylla_cost_fetched(const ScyllaSizes *sizes, const ScyllaAccessChoice *access,
+								  double range);
 
 typedef struct ScyllaScanLoad
 {

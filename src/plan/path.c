@@ -14,7 +14,6 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
-#include "optimizer/plancat.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
 #include "plan/cost.h"
@@ -61,7 +60,8 @@ estimate_scan(PlannerInfo *root, RelOptInfo *rel, List *quals, ScanEstimate *est
 	ScyllaQualChoice choice;
 	List *unsent = NIL; /* they thin out what is fetched */
 	List *filter = NIL; /* and what is checked again */
-	int range_sides = 0;
+	List *range = NIL;  /* what bounds a slice */
+	const ScyllaColumn *range_column = NULL;
 	ListCell *cell;
 
 	estimate->condition_count = 0;
@@ -76,13 +76,17 @@ estimate_scan(PlannerInfo *root, RelOptInfo *rel, List *quals, ScanEstimate *est
 		else
 			estimate->condition_count++;
 		if (choice.used[i] && qual->op != SCYLLA_OP_EQUAL)
-			range_sides++;
+		{
+			range = lappend(range, qual->rinfo);
+			range_column = qual->column;
+		}
 		if (choice.reasons[i] != NULL)
 			filter = lappend(filter, qual->rinfo);
 	}
 
 	load.access = choice.access.access;
-	load.fetched_rows = scylla_cost_fetched(&plan->sizes, plan->table, &choice.access, range_sides);
+	load.fetched_rows = scylla_cost_fetched(&plan->sizes, &choice.access,
+											scylla_cost_range(root, rel, range_column, range));
 	load.returned_rows =
 		clamp_row_est(load.fetched_rows *
 					  clauselist_selectivity(root, unsent, (int) rel->relid, JOIN_INNER, NULL));
@@ -101,8 +105,7 @@ scyllaGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntable
 
 	plan->table = scylla_table_open(foreigntableid, scylla_rel_userid(root, baserel));
 	plan->quals = judge_clauses(root, baserel, plan->table, baserel->baserestrictinfo);
-	scylla_cost_sizes(plan->table, baserel->tuples, get_relation_data_width(foreigntableid, NULL),
-					  &plan->sizes);
+	scylla_cost_sizes(root, baserel, plan->table, &plan->sizes);
 	baserel->fdw_private = plan;
 	scylla_unique_key_declare(baserel, plan->table);
 
