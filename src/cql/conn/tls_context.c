@@ -196,8 +196,6 @@ configure(SSL_CTX *ssl, const cql_tls_options *options, cql_error *error)
 	const int min_version = options->min_version == CQL_TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
 
 	SSL_CTX_set_options(ssl, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-	/* Idle connections are many, and records' buffers large. */
-	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(ssl, keep_session);
 	SSL_CTX_set_cert_cb(ssl, cql_tls_note_asked, NULL);
