@@ -139,6 +139,9 @@ RESET scylla_fdw.read_consistency;
 
 -- functions that need no cluster
 SELECT * FROM scylla_connections;
+SELECT * FROM scylla_nodes;
+SELECT * FROM scylla_shards;
+SELECT * FROM scylla_statements;
 SELECT scylla_disconnect('options_s'), scylla_disconnect_all();
 SELECT scylla_disconnect('options_nowhere');
 SELECT scylla_refresh(), scylla_refresh('options_s');

@@ -80,6 +80,68 @@ COMMENT ON VIEW scylla_connections IS 'open connections of this backend';
 
 GRANT SELECT ON scylla_connections TO PUBLIC;
 
+CREATE FUNCTION scylla_nodes(
+	OUT server text,
+	OUT node text,
+	OUT host_id uuid,
+	OUT dc text,
+	OUT rack text,
+	OUT release text,
+	OUT state text,
+	OUT shards integer,
+	OUT ring_share double precision,
+	OUT connections integer,
+	OUT in_flight integer,
+	OUT requests bigint,
+	OUT errors bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+CREATE VIEW scylla_nodes AS SELECT * FROM scylla_nodes();
+
+COMMENT ON VIEW scylla_nodes IS 'nodes that this backend knows: connected, connecting, down, known';
+
+GRANT SELECT ON scylla_nodes TO PUBLIC;
+
+CREATE FUNCTION scylla_shards(
+	OUT server text,
+	OUT node text,
+	OUT shard integer,
+	OUT connections integer,
+	OUT in_flight integer,
+	OUT requests bigint,
+	OUT errors bigint,
+	OUT p50_ms double precision,
+	OUT p99_ms double precision,
+	OUT max_ms double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+CREATE VIEW scylla_shards AS SELECT * FROM scylla_shards();
+
+COMMENT ON VIEW scylla_shards IS 'requests of this backend and their latencies, by node and shard';
+
+GRANT SELECT ON scylla_shards TO PUBLIC;
+
+CREATE FUNCTION scylla_statements(
+	OUT server text,
+	OUT cql text,
+	OUT calls bigint,
+	OUT rows bigint,
+	OUT bytes bigint,
+	OUT retries bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+CREATE VIEW scylla_statements AS SELECT * FROM scylla_statements();
+
+COMMENT ON VIEW scylla_statements IS 'prepared statements of this backend';
+
+GRANT SELECT ON scylla_statements TO PUBLIC;
+
 CREATE FUNCTION scylla_disconnect(server text)
 RETURNS boolean
 AS 'MODULE_PATHNAME'

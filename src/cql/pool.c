@@ -125,6 +125,17 @@ begin_round(cql_session *session)
 	session->pool.attempts = 0;
 }
 
+/* No node was tried, for none may serve the request. */
+static void
+describe_want(cql_session *session)
+{
+	const cql_topology *topology = &session->topology;
+
+	cql_error_set(&session->pool.failure, CQL_ERROR_UNREACHABLE,
+				  "no node of data center \"%s\" is left",
+				  topology->local_dc < topology->dc_count ? topology->dcs[topology->local_dc] : "");
+}
+
 void
 cql_pool_need(cql_session *session, uint64_t now_ms)
 {
@@ -157,8 +168,7 @@ cql_pool_need(cql_session *session, uint64_t now_ms)
 	else if (pool->connecting == 0)
 	{
 		if (pool->attempts == 0)
-			cql_error_set(&pool->failure, CQL_ERROR_UNREACHABLE,
-						  "no node that may serve the request is left");
+			describe_want(session);
 		cql_session_fail_waiting(session, &pool->failure);
 		begin_round(session);
 	}

@@ -430,6 +430,25 @@ cql_request_expire(cql_request *request)
 
 /* ---- answers ---- */
 
+/* For the views: a try on this shard ended, */
+static void
+count_try(const cql_request *request)
+{
+	const cql_link *link = request->link;
+	cql_shard *shard = &link->node->shards[link->shard];
+
+	shard->requests++;
+	if (request->exchange.state == CQL_EXCHANGE_ANSWERED && shard->latency != NULL)
+		cql_latency_add(shard->latency, request->session->loop->now_us - request->sent_us);
+}
+
+/* and not as it should. */
+static void
+count_error(const cql_request *request)
+{
+	request->link->node->shards[request->link->shard].errors++;
+}
+
 /* The server has forgotten the statement: teach it again, then run the kept frame. */
 static void
 reprepare(cql_request *request)
@@ -465,6 +484,7 @@ take_error(cql_request *request, cql_reader *body)
 		reprepare(request);
 		return;
 	}
+	count_error(request);
 	sign_error(request, &error);
 	if (!try_again(request, &error))
 		cql_request_fail(request, &error);
@@ -631,25 +651,11 @@ take_loss(cql_request *request)
 		run_again(request, request->step);
 		return;
 	}
+	count_error(request);
 	error.may_be_applied = true;
 	sign_error(request, &error);
 	if (!try_again(request, &error))
 		cql_request_fail(request, &error);
-}
-
-/* For the views: how its try on this shard went. */
-static void
-count_try(const cql_request *request)
-{
-	const cql_link *link = request->link;
-	cql_shard *shard = &link->node->shards[link->shard];
-	bool is_answered = request->exchange.state == CQL_EXCHANGE_ANSWERED;
-
-	shard->requests++;
-	if (!is_answered || request->exchange.header.opcode == CQL_OPCODE_ERROR)
-		shard->errors++;
-	if (is_answered && shard->latency != NULL)
-		cql_latency_add(shard->latency, request->session->loop->now_us - request->sent_us);
 }
 
 void
@@ -667,6 +673,7 @@ cql_request_advance(cql_request *request)
 			take_loss(request);
 			break;
 		case CQL_EXCHANGE_TIMED_OUT:
+			count_error(request);
 			snprintf(text, sizeof text, "no answer within %u ms", request->timeout_ms);
 			fail(request, CQL_ERROR_TIMEOUT, request->exchange.is_begun, text);
 			break;

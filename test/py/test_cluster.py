@@ -1,0 +1,218 @@
+"""Three real nodes: what the backend finds out about them, that requests go to replicas, and that reads
+go on when a node dies, hangs, and comes back."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import psycopg2
+import pytest
+
+from support import Running, failure, query, wait_until
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+KEYS = 300
+READS = "DO $$ BEGIN FOR i IN 1..%d LOOP PERFORM v FROM cluster_t WHERE k = i %% %d; END LOOP; END $$"
+SCHEMAS = " UNION ".join("SELECT * FROM scylla_query('cluster', 'SELECT schema_version FROM system.%s') AS t (v uuid)"
+                         % table for table in ("local", "peers"))
+SHARES = "SELECT node, requests FROM scylla_shards WHERE server = '%s' ORDER BY node"
+
+pytestmark = [pytest.mark.skipif("SCYLLA_TEST_GIVEN" in os.environ, reason="needs nodes of its own"),
+              pytest.mark.time_limit(900)]
+
+
+class Cluster:
+    """Three nodes, 127.0.0.1 to 127.0.0.3, and a keyspace of three replicas."""
+
+    def __init__(self, directory, port):
+        self.directory = directory
+        self.port = int(port)
+
+    def signal(self, number, what):
+        with open(os.path.join(self.directory, str(number), "pid")) as file:
+            os.kill(int(file.read()), what)
+
+    def name(self, number):
+        return "127.0.0.%d:%d" % (number, self.port)
+
+
+@pytest.fixture(scope="module")
+def cluster(database):
+    script = os.path.join(TOP, "test/scripts/cassandra")
+    given = os.environ.get("SCYLLA_TEST_CLUSTER")  # the name of one that runs already
+    name = given or "cluster"
+    output = subprocess.run([script, "env", "--name", name] if given else
+                            [script, "start", "--name", name, "--nodes", "3", "--owner", str(os.getpid())],
+                            stdout=subprocess.PIPE, text=True, check=True,
+                            env={key: value for key, value in os.environ.items()
+                                 if not key.startswith("SCYLLA_TEST_")}).stdout
+    scratch = subprocess.run([os.path.join(TOP, "test/scripts/scratch"), "path"], stdout=subprocess.PIPE, text=True,
+                             check=True).stdout.strip()
+    port = re.search(r"SCYLLA_TEST_PORT=(\d+)", output)[1]
+    yield Cluster(os.path.join(scratch, "cassandra", name), port)
+    if not given:
+        subprocess.run([script, "stop", "--name", name], check=True)
+
+
+@pytest.fixture(scope="module")
+def site(cluster, database):
+    """The name of a server with a table in it, of three replicas and KEYS rows."""
+    connection = psycopg2.connect(dbname=database)
+    connection.autocommit = True
+    make_server(connection, "cluster", cluster)
+    execute = "SELECT scylla_execute('cluster', %s)"
+    query(connection, execute, ["DROP KEYSPACE IF EXISTS cluster_ks"])
+    query(connection, execute, ["CREATE KEYSPACE cluster_ks WITH replication = "
+                                "{'class': 'NetworkTopologyStrategy', 'replication_factor': 3}"])
+    query(connection, execute, ["CREATE TABLE cluster_ks.t (k int PRIMARY KEY, v text)"])
+    wait_until(lambda: len(query(connection, SCHEMAS)) == 1, 60)
+    query(connection, "CREATE FOREIGN TABLE cluster_t (k int OPTIONS (key 'partition 1', type 'int'), "
+                      "v text OPTIONS (key 'regular', type 'text')) "
+                      "SERVER cluster OPTIONS (keyspace 'cluster_ks', \"table\" 't')")
+    query(connection, "SELECT scylla_execute('cluster', 'INSERT INTO cluster_ks.t (k, v) VALUES (?, ?)', i, 'v' || i) "
+                      "FROM generate_series(0, %d) i" % (KEYS - 1))
+    connection.close()
+    return "cluster"
+
+
+def make_server(connection, name, cluster, **options):
+    options = {"host": "127.0.0.1", "port": cluster.port, "connect_timeout": "5s", "request_timeout": "20s", **options}
+    query(connection, "CREATE SERVER %s FOREIGN DATA WRAPPER scylla_fdw OPTIONS (%s)"
+          % (name, ", ".join("%s '%s'" % option for option in options.items())))
+
+
+def read(connection, count):
+    query(connection, READS % (count, KEYS))
+
+
+def connected(connection, server):
+    return {node for node, in query(connection, "SELECT node FROM scylla_nodes WHERE server = '%s' "
+                                                "AND state = 'connected'" % server)}
+
+
+def spread(connection, server):
+    """Read until there is a connection to every node."""
+    for _ in range(20):
+        read(connection, 100)
+        if len(connected(connection, server)) == 3:
+            return
+    raise AssertionError(query(connection, "SELECT * FROM scylla_nodes"))
+
+
+def test_few_requests_know_one_node(site, cluster, pg):
+    connection = pg()
+    read(connection, 10)
+    assert query(connection, "SELECT node, dc, state, connections FROM scylla_nodes") \
+        == [(cluster.name(1), None, "connected", 1)]
+    assert len(query(connection, "SELECT 1 FROM scylla_connections")) == 1
+
+
+def test_sustained_work_goes_to_all_replicas(site, cluster, pg):
+    connection = pg()
+    spread(connection, site)
+    rows = query(connection, "SELECT node, dc, rack, state, shards, connections, host_id IS NOT NULL, release <> '' "
+                             "FROM scylla_nodes ORDER BY node")
+    assert rows == [(cluster.name(n), "datacenter1", "rack1", "connected", None, 1, True, True) for n in (1, 2, 3)]
+    shares = query(connection, "SELECT sum(ring_share) FROM scylla_nodes")[0][0]
+    assert abs(shares - 100) < 0.001
+    before = dict(query(connection, SHARES % site))
+    read(connection, 900)
+    gained = {node: requests - before[node] for node, requests in query(connection, SHARES % site)}
+    assert all(200 < count < 400 for count in gained.values()), gained
+    assert query(connection, "SELECT count(*) FROM scylla_shards WHERE p50_ms > 0 AND p99_ms >= p50_ms "
+                             "AND max_ms >= p99_ms AND errors = 0") == [(3,)]
+    calls, rows, retries = query(connection, "SELECT calls, rows, retries FROM scylla_statements "
+                                             "WHERE cql LIKE '%cluster_ks.t WHERE k = ?'")[0]
+    assert calls == rows > 900 and retries == 0
+
+
+def test_max_connections(site, cluster, pg):
+    connection = pg()
+    make_server(connection, "cluster_one", cluster, max_connections=1)
+    query(connection, "CREATE FOREIGN TABLE cluster_one_t (k int, v text) SERVER cluster_one "
+                      "OPTIONS (keyspace 'cluster_ks', \"table\" 't')")
+    query(connection, "DO $$ BEGIN FOR i IN 1..300 LOOP PERFORM v FROM cluster_one_t WHERE k = i; END LOOP; END $$")
+    assert query(connection, "SELECT count(*) FROM scylla_connections") == [(1,)]
+
+
+def test_idle_timeout_and_max_lifetime(site, cluster, pg):
+    connection = pg()
+    for name, option in (("cluster_idle", "idle_timeout"), ("cluster_old", "max_lifetime")):
+        make_server(connection, name, cluster, **{option: "300ms"})
+        query(connection, "CREATE FOREIGN TABLE %s_t (k int, v text) SERVER %s "
+                          "OPTIONS (keyspace 'cluster_ks', \"table\" 't')" % (name, name))
+        lookup = "SELECT v FROM %s_t WHERE k = 7" % name
+        assert query(connection, lookup) == [("v7",)]
+        time.sleep(0.5)
+        assert query(connection, lookup) == [("v7",)]
+        assert query(connection, "SELECT age < interval '450 ms' FROM scylla_connections WHERE server = '%s'"
+                     % name) == [(True,)]
+
+
+def test_unknown_data_center(site, cluster, pg):
+    connection = pg()
+    make_server(connection, "cluster_dc", cluster, local_dc="nowhere")
+    query(connection, "CREATE FOREIGN TABLE cluster_dc_t (k int, v text) SERVER cluster_dc "
+                      "OPTIONS (keyspace 'cluster_ks', \"table\" 't')")
+    found = failure(connection, "DO $$ BEGIN FOR i IN 1..100 LOOP PERFORM v FROM cluster_dc_t WHERE k = 7; "
+                                "END LOOP; END $$")
+    assert found.pgcode == "08001"
+    assert "nowhere" in found.diag.message_detail
+
+
+def test_node_that_pauses(site, cluster, pg):
+    """It answers late; nothing fails."""
+    connection = pg()
+    spread(connection, site)
+    running = Running(connection, READS % (6000, KEYS))
+    time.sleep(0.5)
+    cluster.signal(3, signal.SIGSTOP)
+    time.sleep(0.2)
+    assert running.ended is None
+    cluster.signal(3, signal.SIGCONT)
+    assert running.join(300).error is None
+
+
+def test_node_that_hangs(site, cluster, pg):
+    """It is stopped, and closes nothing: what it does not answer is asked elsewhere within its time."""
+    connection = pg()
+    spread(connection, site)
+    cluster.signal(3, signal.SIGSTOP)
+    try:
+        running = Running(connection, READS % (1000, KEYS)).join(120)
+        assert running.error is None
+        retries = query(connection, "SELECT sum(retries) FROM scylla_statements")[0][0]
+        assert retries > 0
+        assert connected(connection, site) == {cluster.name(1), cluster.name(2)}
+    finally:
+        cluster.signal(3, signal.SIGCONT)
+    wait_until(lambda: read(connection, 100) or len(connected(connection, site)) == 3, 120)
+
+
+def test_two_hundred_backends(site, cluster, pg, database):
+    """All begin at once: each opens one connection, and none more for a few reads."""
+    backends = [pg() for _ in range(200)]
+    running = [Running(backend, READS % (5, KEYS)) for backend in backends]
+    for one in running:
+        assert one.join(300).error is None
+    counts = [query(backend, "SELECT count(*) FROM scylla_connections")[0][0] for backend in backends]
+    assert counts == [1] * len(backends)
+
+
+def test_node_that_dies(site, cluster, pg):
+    """The last test: the node stays dead. Reads in flight see no error; the first success after its death
+    comes within a connect timeout, for who was connected to it alone as well."""
+    connection = pg()
+    spread(connection, site)
+    query(connection, "SELECT v FROM cluster_t WHERE k = 1")
+    running = Running(connection, READS % (4000, KEYS))
+    time.sleep(0.5)
+    cluster.signal(1, signal.SIGKILL)
+    assert running.join(300).error is None
+    assert connected(connection, site) == {cluster.name(2), cluster.name(3)}
+    began = time.monotonic()
+    assert query(connection, "SELECT v FROM cluster_t WHERE k = 7") == [("v7",)]
+    assert time.monotonic() - began < 5
+    assert query(connection, "SELECT state FROM scylla_nodes WHERE node = '%s'" % cluster.name(1)) == [("down",)]
