@@ -55,9 +55,19 @@
 /* ---- the user to check as stands in the plan node since 16, before in the range table ---- */
 #include "executor/executor.h"
 
+/* The scanned table's entry, also where the node gives aggregates of its rows. */
+static inline RangeTblEntry *
+scylla_scanned_entry(const ForeignScan *fsplan, EState *estate)
+{
+	int index = (int) fsplan->scan.scanrelid;
+
+	if (index == 0)
+		index = bms_next_member(fsplan->fs_relids, -1);
+	return exec_rt_fetch((Index) index, estate);
+}
+
 #if PG_VERSION_NUM < 160000
-#define scylla_scan_user(fsplan, estate) \
-	(exec_rt_fetch((fsplan)->scan.scanrelid, (estate))->checkAsUser)
+#define scylla_scan_user(fsplan, estate) (scylla_scanned_entry(fsplan, estate)->checkAsUser)
 #else
 #define scylla_scan_user(fsplan, estate) ((void) (estate), (fsplan)->checkAsUser)
 #endif
@@ -101,6 +111,61 @@ scylla_rel_userid(PlannerInfo *root, RelOptInfo *rel)
 	create_foreignscan_path(root, rel, NULL, rows, 0, startup, total, pathkeys, outer, NULL, NIL, \
 							NIL)
 #endif
+
+#if PG_VERSION_NUM < 170000
+#define scylla_foreign_upper_path(root, rel, target, rows, startup, total) \
+	create_foreign_upper_path(root, rel, target, rows, startup, total, NIL, NULL, NIL)
+#elif PG_VERSION_NUM < 180000
+#define scylla_foreign_upper_path(root, rel, target, rows, startup, total) \
+	create_foreign_upper_path(root, rel, target, rows, startup, total, NIL, NULL, NIL, NIL)
+#else
+#define scylla_foreign_upper_path(root, rel, target, rows, startup, total) \
+	create_foreign_upper_path(root, rel, target, rows, 0, startup, total, NIL, NULL, NIL, NIL)
+#endif
+
+/* ---- equivalence classes: children have lists of their own since 18, when a pathkey's direction
+ * got a type with the same numbers as the btree strategies ---- */
+#include "optimizer/paths.h"
+
+#if PG_VERSION_NUM < 180000
+#define scylla_canonical_pathkey(root, ec, family, strategy, is_nulls_first) \
+	make_canonical_pathkey(root, ec, family, strategy, is_nulls_first)
+#else
+#define scylla_canonical_pathkey(root, ec, family, strategy, is_nulls_first) \
+	make_canonical_pathkey(root, ec, family, (CompareType) (strategy), is_nulls_first)
+#endif
+
+#if PG_VERSION_NUM < 180000
+#define scylla_is_pathkey_strategy(pathkey, strategy) ((pathkey)->pk_strategy == (strategy))
+#else
+#define scylla_is_pathkey_strategy(pathkey, strategy) \
+	((int) (pathkey)->pk_cmptype == (int) (strategy))
+#endif
+
+/* The members of a class that are made of exactly these relations, children too. */
+static inline List *
+scylla_members_of(EquivalenceClass *ec, Relids relids)
+{
+	List *members = NIL;
+	EquivalenceMember *member;
+#if PG_VERSION_NUM < 180000
+	ListCell *cell;
+
+	foreach (cell, ec->ec_members)
+	{
+		member = lfirst(cell);
+#else
+	EquivalenceMemberIterator iterator;
+
+	setup_eclass_member_iterator(&iterator, ec, relids);
+	while ((member = eclass_member_iterator_next(&iterator)) != NULL)
+	{
+#endif
+		if (bms_equal(member->em_relids, relids))
+			members = lappend(members, member);
+	}
+	return members;
+}
 
 /* ---- collations: whether one orders text by its bytes ---- */
 #include "utils/pg_locale.h"

@@ -14,6 +14,7 @@
 #include "option.h"
 #include "plan/modify.h"
 #include "plan/path.h"
+#include "plan/upper.h"
 
 PG_MODULE_MAGIC;
 
@@ -35,6 +36,7 @@ scylla_fdw_handler(PG_FUNCTION_ARGS)
 
 	routine->GetForeignRelSize = scyllaGetForeignRelSize;
 	routine->GetForeignPaths = scyllaGetForeignPaths;
+	routine->GetForeignUpperPaths = scyllaGetForeignUpperPaths;
 	routine->GetForeignPlan = scyllaGetForeignPlan;
 
 	routine->BeginForeignScan = scyllaBeginForeignScan;

@@ -124,7 +124,8 @@ scylla_ring_reader_new(ScyllaSession *session, Relation relation, const ScyllaTa
 							   &spec.about);
 	spec.statement = scylla_statement_get(statement);
 	reader->statement = spec.statement;
-	reader->tuples = scylla_tuple_reader_new(relation, &reader->plan, spec.statement);
+	reader->tuples = scylla_tuple_reader_new(RelationGetDescr(relation), &reader->plan,
+											 spec.statement, RelationGetRelationName(relation));
 	reader->cells = palloc0(reader->plan.column_count * sizeof(cql_cell));
 	for (int i = 0; i < PIECES_IN_FLIGHT; i++)
 		reader->cursors[i] = scylla_cursor_new(&spec);

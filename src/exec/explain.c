@@ -62,7 +62,8 @@ make_deparse_context(ForeignScanState *node, ExplainState *es)
 }
 
 static void
-explain_binds(ForeignScanState *node, const ScyllaScanArm *arm, ExplainState *es)
+explain_binds(ForeignScanState *node, const ScyllaScanPlan *plan, const ScyllaScanArm *arm,
+			  ExplainState *es)
 {
 	ForeignScan *fsplan = castNode(ForeignScan, node->ss.ps.plan);
 	List *context = make_deparse_context(node, es);
@@ -79,6 +80,9 @@ explain_binds(ForeignScanState *node, const ScyllaScanArm *arm, ExplainState *es
 			expr = list_nth(fsplan->fdw_exprs, bind);
 			binds = lappend(binds, deparse_expression(expr, context, true, false));
 		}
+	if (plan->is_limit_sent)
+		binds = lappend(binds, deparse_expression(list_nth(fsplan->fdw_exprs, plan->limit_bind),
+												  context, true, false));
 	if (binds != NIL)
 		ExplainPropertyList("Bind", binds, es);
 }
@@ -104,7 +108,7 @@ explain_local(ForeignScanState *node, const ScyllaScanPlan *plan, ExplainState *
 	ListCell *clause;
 	ListCell *reason;
 
-	if (plan->local_reasons == NIL)
+	if (plan->local_reasons == NIL && plan->result_reasons == NIL)
 		return;
 	if (es->format != EXPLAIN_FORMAT_TEXT)
 		ExplainOpenGroup("Local", "Local", false, es);
@@ -114,6 +118,8 @@ explain_local(ForeignScanState *node, const ScyllaScanPlan *plan, ExplainState *
 
 		explain_local_clause(text, strVal(lfirst(reason)), es);
 	}
+	foreach (reason, plan->result_reasons)
+		explain_local_clause(strVal(linitial(lfirst(reason))), strVal(lsecond(lfirst(reason))), es);
 	if (es->format != EXPLAIN_FORMAT_TEXT)
 		ExplainCloseGroup("Local", "Local", false, es);
 }
@@ -127,7 +133,7 @@ explain_plan(ForeignScanState *node, const ScyllaScanPlan *plan, ExplainState *e
 
 		ExplainPropertyText("Remote CQL", scylla_scan_plan_cql(plan, arm, 0), es);
 		ExplainPropertyText("Access", scylla_scan_plan_access(plan, arm), es);
-		explain_binds(node, arm, es);
+		explain_binds(node, plan, arm, es);
 	}
 	/* Where no row can match nothing is sent. */
 	if (plan->arm_count == 0)

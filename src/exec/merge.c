@@ -56,28 +56,6 @@ struct ScyllaMerge
 
 /* ---- out of order ---- */
 
-/* Types whose empty cell is a value. */
-static bool
-has_empty_value(const ScyllaScanPlan *plan, AttrNumber attnum)
-{
-	for (int i = 0; i < plan->column_count; i++)
-	{
-		const char *type = plan->columns[i].type_text;
-
-		if (plan->columns[i].attnum == attnum)
-			return strcmp(type, "text") == 0 || strcmp(type, "ascii") == 0 ||
-				   strcmp(type, "blob") == 0;
-	}
-	return false;
-}
-
-static bool
-may_displace(const ScyllaScanPlan *plan, const ScyllaScanOrder *order)
-{
-	return order->attnum > 0 && order->is_nulls_first == order->is_descending &&
-		   !has_empty_value(plan, order->attnum);
-}
-
 bool
 scylla_merge_has_keys(const ScyllaScanPlan *plan)
 {
@@ -91,7 +69,7 @@ bool
 scylla_merge_may_displace(const ScyllaScanPlan *plan)
 {
 	for (int i = 0; i < plan->order_count; i++)
-		if (may_displace(plan, &plan->orders[i]))
+		if (plan->orders[i].may_displace)
 			return true;
 	return false;
 }
@@ -106,7 +84,7 @@ is_displaced(const ScyllaMerge *merge, const MergeHead *head)
 	{
 		const ScyllaScanOrder *order = &plan->orders[i];
 
-		if (!may_displace(plan, order) || !head->slot->tts_isnull[order->attnum - 1])
+		if (!order->may_displace || !head->slot->tts_isnull[order->attnum - 1])
 			continue;
 		if (order->is_descending && head->is_past_first)
 			ereport(ERROR,

@@ -19,6 +19,7 @@ typedef struct MarkerParam
 	ExprState *expr;
 	Oid type; /* of an array its elements' */
 	ScyllaConverter *converter;
+	cql_type_id cql;
 	Datum value;
 	bool is_null;
 } MarkerParam;
@@ -147,8 +148,9 @@ scylla_params_resolve(ScyllaParams *params, const cql_statement *statement,
 
 		for (int j = 0; j < param->condition->marker_count; j++)
 		{
+			const cql_type *cql = cql_statement_bind(statement, bind++)->type;
 			ScyllaConverterSpec spec = {
-				.cql = cql_statement_bind(statement, bind++)->type,
+				.cql = cql,
 				.type = param->markers[j].type,
 				.typmod = -1,
 				.table = params->local_table,
@@ -156,7 +158,9 @@ scylla_params_resolve(ScyllaParams *params, const cql_statement *statement,
 				.is_excess_truncated = is_excess_truncated,
 			};
 
-			param->markers[j].converter = scylla_converter_new(&spec);
+			param->markers[j].cql = cql->id;
+			if (param->condition->markers[j].bind >= 0)
+				param->markers[j].converter = scylla_converter_new(&spec);
 		}
 	}
 }
@@ -226,6 +230,46 @@ encode_row(const ConditionParam *param, StringInfo out, bool *needs_recheck)
 		return SCYLLA_VERDICT_ALWAYS;
 	}
 	return SCYLLA_VERDICT_SEND;
+}
+
+/* A cell of no bytes; or of the type's least value otherwise, for >=. */
+static void
+append_lowest(const ConditionParam *param, StringInfo out)
+{
+	uint8 least[SCYLLA_LEAST_SIZE];
+	uint8 header[VALUE_HEADER_BYTES];
+	int len = param->condition->op == SCYLLA_OP_GREATER_EQUAL
+				  ? scylla_type_least(param->markers[0].cql, least)
+				  : 0;
+
+	cql_put_u32(header, (uint32) len);
+	appendBinaryStringInfo(out, (const char *) header, sizeof(header));
+	appendBinaryStringInfo(out, (const char *) least, len);
+}
+
+/*
+ * A bound below all values still says that there is one: rather than leave it out, and get rows
+ * that read as NULL, send the lowest bound of its kind.
+ */
+static ScyllaVerdict
+lower_bound(const ConditionParam *param, StringInfo out)
+{
+	const ScyllaScanCondition *condition = param->condition;
+	cql_type_id cql = param->markers[0].cql;
+
+	if (condition->op == SCYLLA_OP_GREATER && !scylla_type_can_be_empty(cql))
+		return SCYLLA_VERDICT_ALWAYS;
+	if (condition->op == SCYLLA_OP_GREATER_EQUAL && scylla_type_least(cql, NULL) == 0)
+		return SCYLLA_VERDICT_ALWAYS;
+	append_lowest(param, out);
+	return SCYLLA_VERDICT_SEND;
+}
+
+static bool
+is_lower_bound(const ScyllaScanCondition *condition)
+{
+	return condition->form == SCYLLA_FORM_COLUMN &&
+		   (condition->op == SCYLLA_OP_GREATER || condition->op == SCYLLA_OP_GREATER_EQUAL);
 }
 
 static void
@@ -315,8 +359,15 @@ encode_single(ScyllaParams *params, int index)
 		verdict = encode_token(param, &params->bytes);
 	else if (param->condition->form == SCYLLA_FORM_ROW)
 		verdict = encode_row(param, &params->bytes, &params->values[index].needs_recheck);
+	else if (param->condition->form == SCYLLA_FORM_EMPTY)
+	{
+		append_lowest(param, &params->bytes);
+		verdict = SCYLLA_VERDICT_SEND;
+	}
 	else
 		verdict = encode_bound(param, param->markers[0].value, &params->bytes);
+	if (verdict == SCYLLA_VERDICT_ALWAYS && is_lower_bound(param->condition))
+		verdict = lower_bound(param, &params->bytes);
 	reserve_choices(params, index, 1);
 	if (verdict == SCYLLA_VERDICT_SEND)
 		add_choice(&params->values[index], params->bytes.len - start);

@@ -34,6 +34,24 @@ init_clause(const ScyllaScanArm *arm, List *exprs, PlanState *node)
 	return ExecInitQual(list_make1(list_nth(exprs, arm->clause)), node);
 }
 
+/* Which of the columns has an arm for its empty values; -1: none. */
+static int
+find_empty_column(const ScyllaScanPlan *plan)
+{
+	for (int i = 0; i < plan->arm_count; i++)
+		for (int j = 0; j < plan->arms[i].condition_count; j++)
+		{
+			const ScyllaScanCondition *condition = &plan->arms[i].conditions[j];
+
+			if (condition->form != SCYLLA_FORM_EMPTY || condition->op != SCYLLA_OP_EQUAL)
+				continue;
+			for (int column = 0; column < plan->column_count; column++)
+				if (plan->columns[column].attnum == condition->markers[0].attnum)
+					return column;
+		}
+	return -1;
+}
+
 static void
 init_expressions(ScyllaScanState *scan, List *exprs, PlanState *node)
 {
@@ -43,6 +61,7 @@ init_expressions(ScyllaScanState *scan, List *exprs, PlanState *node)
 		scylla_params_init(scan->setup->arms[i].params, exprs, node);
 		scan->clauses[i] = init_clause(&scan->plan->arms[i], exprs, node);
 	}
+	scan->empty_column = find_empty_column(scan->plan);
 	if (scan->plan->limit_bind >= 0)
 		scan->limit = ExecInitExpr(list_nth(exprs, scan->plan->limit_bind), node);
 }
@@ -91,7 +110,7 @@ is_of_token(const ScyllaScanCondition *condition)
 static bool
 is_lower_bound(const ScyllaScanCondition *condition, const char *column)
 {
-	return condition->form == SCYLLA_FORM_COLUMN &&
+	return (condition->form == SCYLLA_FORM_COLUMN || condition->form == SCYLLA_FORM_EMPTY) &&
 		   (condition->op == SCYLLA_OP_GREATER || condition->op == SCYLLA_OP_GREATER_EQUAL) &&
 		   strcmp(condition->markers[0].name, column) == 0;
 }
@@ -160,6 +179,21 @@ evaluate_arms(ScyllaScanState *scan, ExprContext *context)
 	return is_possible;
 }
 
+/* Rows that the server aggregates cannot be dropped here. */
+static void
+check_aggregated(const ScyllaScanState *scan, const ScyllaArmSetup *arm)
+{
+	if (!scan->plan->is_aggregated ||
+		(!arm->probes->needs_recheck && !may_have_null_in_range(arm->arm, arm->probes->skipped)))
+		return;
+	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("a value that foreign table \"%s\" is compared with cannot be sent with "
+						   "an aggregate",
+						   scan->setup->remote.local_table),
+					errdetail("It lies below all values of its CQL type."),
+					errhint("Leave the condition out, or set scylla_fdw.enable_pushdown to off.")));
+}
+
 static void
 open_arm(ForeignScanState *node, ScyllaArmSetup *arm, int64 limit)
 {
@@ -168,7 +202,7 @@ open_arm(ForeignScanState *node, ScyllaArmSetup *arm, int64 limit)
 	uint64 skipped;
 
 	scylla_setup_resolve(scan->setup, arm, is_limit_known ? 0 : SCYLLA_SKIP_LIMIT,
-						 node->ss.ss_currentRelation);
+						 node->ss.ss_ScanTupleSlot->tts_tupleDescriptor);
 	scylla_probes_open(arm->probes, scylla_params_encode(arm->params));
 	arm->is_possible = arm->probes->count > 0;
 	if (!arm->is_possible)
@@ -178,6 +212,7 @@ open_arm(ForeignScanState *node, ScyllaArmSetup *arm, int64 limit)
 		arm->probes->limit = (int32) limit;
 	else if (scan->plan->is_limit_sent)
 		skipped |= SCYLLA_SKIP_LIMIT;
+	check_aggregated(scan, arm);
 	arm->variant = scylla_setup_variant(scan->setup, arm->arm, skipped);
 	scan->probe_count += arm->probes->count;
 	scan->needs_recheck |= arm->probes->needs_recheck;
@@ -201,6 +236,7 @@ start_fanout(ForeignScanState *node, int64 limit)
 		.read_row = read_row,
 		.argument = node,
 	};
+	MemoryContext old;
 
 	scan->setup->next_arm = 0;
 	scan->setup->first_rows = limit < plan->fetch_size ? (int) limit : 0;
@@ -212,7 +248,10 @@ start_fanout(ForeignScanState *node, int64 limit)
 	/* Every stream is needed for the first row. */
 	scylla_fanout_start(scan->setup->fanout, plan->max_in_flight,
 						scylla_merge_page_rows(plan, scan->probe_count));
+	/* The rows outlive this call's per-tuple memory. */
+	old = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
 	scan->merge = scylla_merge_begin(&spec, scan->probe_count);
+	MemoryContextSwitchTo(old);
 }
 
 static ScyllaScanPhase
@@ -270,7 +309,8 @@ find_null_in_range(const ScyllaScanArm *arm, const TupleTableSlot *slot)
 	return found;
 }
 
-/* Whether a row that an arm brought is the arm's to give: the first one's whose clause is true. */
+/* Whether a row that an arm brought is the arm's to give: the first one's whose clause is true; or,
+ * where the second one asks for the empty values of a column, that one's if it has such a value. */
 static bool
 is_of_arm(const ScyllaScanState *scan, const ScyllaScanArm *arm, ExprContext *context)
 {
@@ -278,6 +318,8 @@ is_of_arm(const ScyllaScanState *scan, const ScyllaScanArm *arm, ExprContext *co
 
 	if (scan->plan->arm_count == 1)
 		return true;
+	if (scan->empty_column >= 0)
+		return index > 0 || scan->setup->cells[scan->empty_column].len != 0;
 	for (int i = 0; i < index; i++)
 		if (ExecQual(scan->clauses[i], context))
 			return false;
@@ -346,6 +388,68 @@ next_row(ForeignScanState *node, TupleTableSlot *slot)
 	}
 }
 
+/* ---- aggregates ---- */
+
+/* The next row of any page, undecoded. */
+static bool
+next_cells(ScyllaScanState *scan)
+{
+	ScyllaFanout *fanout = scan->setup->fanout;
+
+	for (;;)
+	{
+		if (scan->stream == NULL)
+			scan->stream = scylla_fanout_next(fanout);
+		if (scan->stream == NULL)
+			return false;
+		if (cql_result_next_row(scan->stream->page, scan->setup->cells))
+			return true;
+		scylla_fanout_release(fanout, scan->stream);
+		scan->stream = NULL;
+	}
+}
+
+/* Each row that the server sends is a group. */
+static bool
+next_group(ScyllaScanState *scan, TupleTableSlot *slot)
+{
+	if (scan->phase != SCYLLA_SCAN_RUNNING || !next_cells(scan))
+		return false;
+	scylla_tuple_store(scan->setup->reader, scan->setup->cells, slot);
+	scylla_combiner_reset(scan->setup->combiner);
+	scylla_combiner_add(scan->setup->combiner, scan->setup->cells);
+	scylla_combiner_store(scan->setup->combiner, slot);
+	return true;
+}
+
+/* All rows that the server sends are parts of the only one, which there is without any, too. */
+static void
+store_total(ScyllaScanState *scan, TupleTableSlot *slot)
+{
+	scylla_combiner_reset(scan->setup->combiner);
+	while (scan->phase == SCYLLA_SCAN_RUNNING && next_cells(scan))
+		scylla_combiner_add(scan->setup->combiner, scan->setup->cells);
+	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
+	scylla_combiner_store(scan->setup->combiner, slot);
+	ExecStoreVirtualTuple(slot);
+}
+
+static TupleTableSlot *
+next_aggregates(ForeignScanState *node)
+{
+	ScyllaScanState *scan = node->fdw_state;
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+
+	if (scan->phase == SCYLLA_SCAN_ENDED)
+		return slot;
+	if (scan->plan->group_names == NIL)
+		store_total(scan, slot);
+	else if (next_group(scan, slot))
+		return slot;
+	scan->phase = SCYLLA_SCAN_ENDED;
+	return slot;
+}
+
 TupleTableSlot *
 scyllaIterateForeignScan(ForeignScanState *node)
 {
@@ -355,6 +459,8 @@ scyllaIterateForeignScan(ForeignScanState *node)
 	ExecClearTuple(slot);
 	if (scan->phase == SCYLLA_SCAN_NEW)
 		scan->phase = start_scan(node);
+	if (scan->plan->is_aggregated)
+		return next_aggregates(node);
 	if (scan->phase == SCYLLA_SCAN_RUNNING && !next_row(node, slot))
 		scan->phase = SCYLLA_SCAN_DONE;
 	return slot;
@@ -378,7 +484,8 @@ scyllaReScanForeignScan(ForeignScanState *node)
 	ScyllaScanState *scan = node->fdw_state;
 	bool has_new_values = bms_overlap(node->ss.ps.chgParam, scan->setup->bind_params);
 
-	if (scan->phase == SCYLLA_SCAN_NEW || (!has_new_values && scan->probe_count == 0))
+	if (scan->phase == SCYLLA_SCAN_NEW ||
+		(!has_new_values && scan->probe_count == 0 && !scan->plan->is_aggregated))
 		return; /* not begun; or no row can match, still */
 	if (!has_new_values && scan->merge == NULL && scylla_fanout_rewind(scan->setup->fanout))
 	{

@@ -15,7 +15,8 @@ typedef enum ScyllaScanPhase
 {
 	SCYLLA_SCAN_NEW,     /* values are to be evaluated and sent */
 	SCYLLA_SCAN_RUNNING, /* rows are read */
-	SCYLLA_SCAN_DONE     /* no more rows, or none at all */
+	SCYLLA_SCAN_DONE,    /* no more rows, or none at all */
+	SCYLLA_SCAN_ENDED    /* of aggregates: the last result was given */
 } ScyllaScanPhase;
 
 /* Owned by the executor's query context; lives until the end of the query. */
@@ -26,6 +27,7 @@ typedef struct ScyllaScanState
 	Oid userid;
 	ExprState **clauses; /* of each arm; where there is one arm NULL */
 	ExprState *limit;    /* NULL: all rows are wanted */
+	int empty_column;    /* whose empty values come by an arm of their own; -1: none */
 	bool is_connected;
 	/* this run */
 	ScyllaScanPhase phase;

@@ -6,8 +6,10 @@
 
 #include "exec/setup.h"
 
+#include "compat.h"
 #include "optimizer/clauses.h"
 #include "option.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -23,6 +25,16 @@ make_arms(ScyllaScanSetup *setup, List *exprs)
 		arm->params = scylla_params_new(arm->arm, exprs, setup->remote.local_table);
 		arm->probes = scylla_probes_new(arm->arm);
 	}
+}
+
+/* The node has no relation where it gives aggregates of one. */
+static char *
+find_local_table(ForeignScanState *node)
+{
+	if (node->ss.ss_currentRelation != NULL)
+		return pstrdup(RelationGetRelationName(node->ss.ss_currentRelation));
+	return get_rel_name(
+		scylla_scanned_entry(castNode(ForeignScan, node->ss.ps.plan), node->ss.ps.state)->relid);
 }
 
 ScyllaScanSetup *
@@ -41,7 +53,9 @@ scylla_setup_new(ForeignScanState *node, MemoryContext parent)
 		AllocSetContextCreate(context, "scylla_fdw connected scan", ALLOCSET_SMALL_SIZES);
 	setup->remote.plan = setup->plan;
 	setup->remote.remote_table = psprintf("%s.%s", setup->plan->keyspace, setup->plan->table);
-	setup->remote.local_table = pstrdup(RelationGetRelationName(node->ss.ss_currentRelation));
+	setup->remote.local_table = find_local_table(node);
+	if (setup->plan->is_aggregated)
+		setup->combiner = scylla_combiner_new(setup->plan, setup->remote.local_table);
 	make_arms(setup, fsplan->fdw_exprs);
 	MemoryContextSwitchTo(old);
 	return setup;
@@ -116,7 +130,8 @@ scylla_setup_variant(ScyllaScanSetup *setup, const ScyllaScanArm *arm, uint64 sk
 }
 
 void
-scylla_setup_resolve(ScyllaScanSetup *setup, ScyllaArmSetup *arm, uint64 skipped, Relation relation)
+scylla_setup_resolve(ScyllaScanSetup *setup, ScyllaArmSetup *arm, uint64 skipped,
+					 TupleDesc descriptor)
 {
 	MemoryContext old;
 	const cql_statement *statement;
@@ -127,7 +142,8 @@ scylla_setup_resolve(ScyllaScanSetup *setup, ScyllaArmSetup *arm, uint64 skipped
 	old = MemoryContextSwitchTo(setup->connected);
 	scylla_params_resolve(arm->params, statement, setup->plan->is_excess_truncated);
 	if (setup->reader == NULL)
-		setup->reader = scylla_tuple_reader_new(relation, setup->plan, statement);
+		setup->reader =
+			scylla_tuple_reader_new(descriptor, setup->plan, statement, setup->remote.local_table);
 	MemoryContextSwitchTo(old);
 	arm->is_resolved = true;
 }

@@ -9,6 +9,7 @@
 
 #include "nodes/execnodes.h"
 
+#include "exec/aggregate.h"
 #include "exec/fanout.h"
 #include "exec/params.h"
 #include "exec/probe.h"
@@ -46,6 +47,7 @@ typedef struct ScyllaScanSetup
 	ScyllaRemote remote;
 	List *variants;
 	ScyllaTupleReader *reader;
+	ScyllaCombiner *combiner; /* of a plan that is aggregated */
 	ScyllaFanout *fanout;
 	/* this run */
 	int next_arm; /* whose probes are sent next */
@@ -60,9 +62,9 @@ extern ScyllaScanSetup *scylla_setup_new(ForeignScanState *node, MemoryContext p
 extern void scylla_setup_connect(ScyllaScanSetup *setup, ScyllaSession *session, bool is_traced);
 
 /* Prepare an arm's text with all conditions, with LIMIT (skipped is 0) or without it
- * (SCYLLA_SKIP_LIMIT), and resolve the converters by it, once. The relation is the scanned one. */
+ * (SCYLLA_SKIP_LIMIT), and resolve the converters by it, once, for slots of the descriptor. */
 extern void scylla_setup_resolve(ScyllaScanSetup *setup, ScyllaArmSetup *arm, uint64 skipped,
-								 Relation relation);
+								 TupleDesc descriptor);
 
 /* The arm's text with these conditions left out. */
 extern ScyllaVariant *scylla_setup_variant(ScyllaScanSetup *setup, const ScyllaScanArm *arm,

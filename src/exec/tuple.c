@@ -26,12 +26,12 @@ struct ScyllaTupleReader
 };
 
 ScyllaTupleReader *
-scylla_tuple_reader_new(Relation relation, const ScyllaScanPlan *plan,
-						const cql_statement *statement)
+scylla_tuple_reader_new(TupleDesc descriptor, const ScyllaScanPlan *plan,
+						const cql_statement *statement, const char *local_table)
 {
 	ScyllaTupleReader *reader = palloc0(sizeof(ScyllaTupleReader));
 
-	reader->local_table = pstrdup(RelationGetRelationName(relation));
+	reader->local_table = pstrdup(local_table);
 	reader->count = plan->column_count;
 	reader->columns = palloc0(Max(reader->count, 1) * sizeof(TupleColumn));
 	for (int i = 0; i < reader->count; i++)
@@ -46,7 +46,7 @@ scylla_tuple_reader_new(Relation relation, const ScyllaScanPlan *plan,
 		column->type = cql_statement_column(statement, i)->type;
 		if (column->attnum == 0)
 			continue;
-		attribute = TupleDescAttr(RelationGetDescr(relation), column->attnum - 1);
+		attribute = TupleDescAttr(descriptor, column->attnum - 1);
 		spec.cql = column->type;
 		spec.type = attribute->atttypid;
 		spec.typmod = attribute->atttypmod;

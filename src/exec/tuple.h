@@ -7,17 +7,17 @@
 #include "postgres.h"
 
 #include "executor/tuptable.h"
-#include "utils/rel.h"
 
 #include "bridge/session.h"
 #include "plan/scan_plan.h"
 
 typedef struct ScyllaTupleReader ScyllaTupleReader;
 
-/* In CurrentMemoryContext. Columns of the statement are those of the plan, in their order; the
+/* In CurrentMemoryContext, for slots of that descriptor. Columns of the statement are those of the plan, in their order; the
  * statement must outlive the reader. Raises HV004 for a pair of types that do not convert. */
-extern ScyllaTupleReader *scylla_tuple_reader_new(Relation relation, const ScyllaScanPlan *plan,
-												  const cql_statement *statement);
+extern ScyllaTupleReader *scylla_tuple_reader_new(TupleDesc descriptor, const ScyllaScanPlan *plan,
+												  const cql_statement *statement,
+												  const char *local_table);
 
 /*
  * Store a row in an empty slot as a virtual tuple. Values are made in CurrentMemoryContext or

@@ -233,6 +233,10 @@ append_condition(StringInfo out, const ScyllaScanCondition *condition)
 			append_names(out, condition);
 			appendStringInfoString(out, " CONTAINS KEY ?");
 			break;
+		case SCYLLA_FORM_EMPTY:
+			append_names(out, condition);
+			appendStringInfo(out, " %s ?", scylla_operator_text(condition->op));
+			break;
 		case SCYLLA_FORM_RING_PIECE:
 			appendStringInfo(out, "%1$s > ? AND %1$s <= ?", condition->markers[0].name);
 			break;

@@ -17,10 +17,12 @@
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
 #include "plan/cost.h"
+#include "plan/order.h"
 #include "plan/path.h"
 #include "plan/rel_plan.h"
 #include "plan/scan.h"
 #include "plan/unique_key.h"
+#include "plan/upper.h"
 
 /* Sets of outer relations that are tried at most; beyond that, combinations are left out. */
 #define MAX_OUTER_SETS 32
@@ -114,6 +116,41 @@ scyllaGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntable
 	baserel->rows = estimate.rows;
 }
 
+/* A path of that shape; a limit makes it so much cheaper. */
+static void
+add_shaped_path(PlannerInfo *root, RelOptInfo *rel, const ScanEstimate *estimate, List *pathkeys,
+				const ScyllaScanParts *parts, ScyllaPathShape *shape)
+{
+	double rows = scylla_order_limit(root, rel, parts, pathkeys, estimate->rows, shape);
+	Cost total = estimate->startup + (estimate->total - estimate->startup) * rows / estimate->rows;
+	ForeignPath *path =
+		scylla_foreignscan_path(root, rel, rows, estimate->startup, total, pathkeys, NULL);
+
+	path->fdw_private = list_make1(shape);
+	add_path(rel, (Path *) path);
+}
+
+/* The paths without parameters: in any order, and in each that is of use. */
+static void
+add_shaped_paths(PlannerInfo *root, RelOptInfo *rel, const ScanEstimate *estimate)
+{
+	ScyllaRelPlan *plan = rel->fdw_private;
+	ScyllaScanParts parts;
+
+	scylla_scan_split(plan->table, plan->quals, &parts);
+	add_shaped_path(root, rel, estimate, NIL, &parts, palloc0(sizeof(ScyllaPathShape)));
+	if (!scylla_enable_pushdown)
+		return;
+	for (int is_reversed = 0; is_reversed <= 1; is_reversed++)
+	{
+		ScyllaPathShape *shape = palloc0(sizeof(ScyllaPathShape));
+		List *pathkeys = scylla_order_pathkeys(root, rel, &parts, is_reversed != 0, shape);
+
+		if (pathkeys != NIL)
+			add_shaped_path(root, rel, estimate, pathkeys, &parts, shape);
+	}
+}
+
 /*
  * A path that takes parameters from required_outer (possibly from none). One with parameters is
  * only worth having if they are sent: that is, if they bind the partition key, or more of a slice.
@@ -138,8 +175,11 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, Relids required_outer,
 		estimate.rows = Min(estimate.rows, rel->rows);
 		param->ppi_rows = estimate.rows;
 	}
-	add_path(rel, (Path *) scylla_foreignscan_path(root, rel, estimate.rows, estimate.startup,
-												   estimate.total, NIL, required_outer));
+	if (required_outer == NULL)
+		add_shaped_paths(root, rel, &estimate);
+	else
+		add_path(rel, (Path *) scylla_foreignscan_path(root, rel, estimate.rows, estimate.startup,
+													   estimate.total, NIL, required_outer));
 }
 
 static bool
@@ -278,10 +318,13 @@ scyllaGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 					 ForeignPath *best_path, List *tlist, List *scan_clauses, Plan *outer_plan)
 {
 	ScyllaRelPlan *plan = baserel->fdw_private;
-	List *quals = judge_clauses(root, baserel, plan->table, scan_clauses);
+	List *quals;
 	Bitmapset *attributes = NULL;
 	ScyllaScanParts parts;
 
+	if (IS_UPPER_REL(baserel))
+		return scylla_upper_plan(best_path, tlist, outer_plan);
+	quals = judge_clauses(root, baserel, plan->table, scan_clauses);
 	scylla_scan_split(plan->table, quals, &parts);
 
 	/* The target list may name every column for convenience; reltarget has those in use. */
@@ -290,6 +333,8 @@ scyllaGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 	if (is_child_of_marked(root, baserel))
 		attributes = bms_del_member(attributes, SelfItemPointerAttributeNumber -
 													FirstLowInvalidHeapAttributeNumber);
+	attributes = scylla_order_apply(scylla_path_shape(best_path), plan->table, &parts, attributes);
+	parts.plan.result_reasons = plan->result_reasons;
 	scylla_scan_fetch(plan->table, attributes, &parts);
 
 	return make_foreignscan(tlist, parts.filter, baserel->relid, parts.binds,

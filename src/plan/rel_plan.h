@@ -16,7 +16,9 @@ typedef struct ScyllaRelPlan
 {
 	ScyllaTable *table;
 	ScyllaSizes sizes;
-	List *quals; /* ScyllaQual of each of baserestrictinfo */
+	List *quals;          /* ScyllaQual of each of baserestrictinfo */
+	List *result_reasons; /* why PostgreSQL computes what could have been the server's: lists of
+						   * two String nodes, what and why */
 } ScyllaRelPlan;
 
 /*
@@ -29,7 +31,8 @@ typedef struct ScyllaPathShape
 	int order_count;
 	ScyllaScanOrder *orders;
 	bool is_reversed;
-	Expr *limit; /* bigint, NULL: all rows; or NULL */
+	const ScyllaColumn *empty_column; /* whose empty values are asked for by an arm of their own */
+	Expr *limit;                      /* bigint, NULL: all rows; or NULL */
 	bool is_limit_exact;
 	bool is_distinct;
 	int partition_limit;

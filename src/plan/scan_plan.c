@@ -6,7 +6,7 @@
  *     is_excess_truncated pid number)
  *    (is_distinct partition_limit limit_bind is_limit_sent is_reversed (order ...))
  *    (is_aggregated (aggregate ...) (group name ...))
- *    (column ...) (arm ...) (local reason ...))
+ *    (column ...) (arm ...) ((local reason ...) ((what why) ...)))
  */
 #include "postgres.h"
 
@@ -112,7 +112,8 @@ encode_order(const ScyllaScanOrder *order)
 							  makeInteger(order->attnum), makeInteger((int) order->sort_operator));
 
 	packed = lappend(packed, makeInteger((int) order->collation));
-	return lappend(packed, makeInteger(order->is_nulls_first));
+	packed = lappend(packed, makeInteger(order->is_nulls_first));
+	return lappend(packed, makeInteger(order->may_displace));
 }
 
 static void
@@ -124,6 +125,7 @@ decode_order(List *packed, ScyllaScanOrder *order)
 	order->sort_operator = (Oid) intVal(lfourth(packed));
 	order->collation = (Oid) intVal(list_nth(packed, 4));
 	order->is_nulls_first = intVal(list_nth(packed, 5)) != 0;
+	order->may_displace = intVal(list_nth(packed, 6)) != 0;
 }
 
 /* Of the plan packed last. */
@@ -253,7 +255,7 @@ scylla_scan_plan_encode(const ScyllaScanPlan *plan)
 		arms = lappend(arms, encode_arm(&plan->arms[i]));
 	return lappend(list_make5(encode_table(plan), encode_result(plan), encode_aggregation(plan),
 							  columns, arms),
-				   plan->local_reasons);
+				   list_make2(plan->local_reasons, plan->result_reasons));
 }
 
 ScyllaScanPlan *
@@ -276,6 +278,7 @@ scylla_scan_plan_decode(List *packed)
 	foreach (cell, arms)
 		decode_arm(lfirst(cell), &plan->arms[plan->arm_count++]);
 
-	plan->local_reasons = list_nth(packed, 5);
+	plan->local_reasons = linitial(list_nth(packed, 5));
+	plan->result_reasons = lsecond(list_nth(packed, 5));
 	return plan;
 }

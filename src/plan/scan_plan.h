@@ -30,7 +30,7 @@ typedef struct ScyllaScanMarker
 	AttrNumber attnum; /* 0: the token */
 	char *name;        /* remote column */
 	char *type_text;
-	int bind; /* -1: of SCYLLA_FORM_RING_PIECE */
+	int bind; /* -1: of SCYLLA_FORM_EMPTY and SCYLLA_FORM_RING_PIECE, which have no expression */
 } ScyllaScanMarker;
 
 /*
@@ -56,7 +56,9 @@ typedef struct ScyllaScanCondition
 /*
  * One way into the table. A plan has several where a clause is an OR: the arm's clause is then
  * one of fdw_exprs, over the scanned row, and a row belongs to the first arm whose clause is true
- * of it, so that no row is given twice.
+ * of it, so that no row is given twice. An arm with a condition SCYLLA_FORM_EMPTY has no clause: it
+ * brings the rows whose column is CQL's empty value, and the other arm's rows of that kind are
+ * dropped.
  */
 typedef struct ScyllaScanArm
 {
@@ -81,6 +83,7 @@ typedef struct ScyllaScanOrder
 	Oid sort_operator; /* < or > of the column's type */
 	Oid collation;
 	bool is_nulls_first;
+	bool may_displace; /* an empty value, which reads as NULL, may come out of this order */
 } ScyllaScanOrder;
 
 typedef enum ScyllaAggregateKind
@@ -136,6 +139,7 @@ typedef struct ScyllaScanPlan
 	int limit_bind;          /* so many rows are wanted (bigint of fdw_exprs, NULL: all); -1: all */
 	bool is_limit_sent;      /* to the server; else it only makes the first page small */
 	List *local_reasons;     /* String nodes, one per clause of plan.qual */
+	List *result_reasons;    /* lists of two String nodes: what is computed here, and why */
 } ScyllaScanPlan;
 
 /* Tells what was packed from all else that backends of this server have packed: copies of it are

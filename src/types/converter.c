@@ -340,11 +340,45 @@ refuse_encode(ScyllaConverter *converter, Datum value, ScyllaRound round, String
 	scylla_convert_raise(converter, &fault_read_only);
 }
 
-static bool
-has_empty_value(cql_type_id cql)
+bool
+scylla_type_has_empty_value(cql_type_id cql)
 {
 	return cql == CQL_TYPE_ASCII || cql == CQL_TYPE_TEXT || cql == CQL_TYPE_BLOB ||
 		   cql == CQL_TYPE_CUSTOM;
+}
+
+bool
+scylla_type_can_be_empty(cql_type_id cql)
+{
+	return cql != CQL_TYPE_TINYINT && cql != CQL_TYPE_SMALLINT && cql != CQL_TYPE_DATE &&
+		   cql != CQL_TYPE_TIME;
+}
+
+int
+scylla_type_least(cql_type_id cql, uint8 *out)
+{
+	static const struct
+	{
+		cql_type_id type;
+		int len;
+		uint8 cell[SCYLLA_LEAST_SIZE];
+	} least[] = {
+		{CQL_TYPE_TINYINT, 1, {0x80}},     {CQL_TYPE_SMALLINT, 2, {0x80}},
+		{CQL_TYPE_INT, 4, {0x80}},         {CQL_TYPE_BIGINT, 8, {0x80}},
+		{CQL_TYPE_TIMESTAMP, 8, {0x80}},   {CQL_TYPE_DATE, 4, {0}},
+		{CQL_TYPE_TIME, 8, {0}},           {CQL_TYPE_BOOLEAN, 1, {0}},
+		{CQL_TYPE_FLOAT, 4, {0xFF, 0x80}}, {CQL_TYPE_DOUBLE, 8, {0xFF, 0xF0}},
+	};
+
+	for (int i = 0; i < (int) lengthof(least); i++)
+	{
+		if (least[i].type != cql)
+			continue;
+		if (out != NULL)
+			memcpy(out, least[i].cell, least[i].len);
+		return least[i].len;
+	}
+	return 0;
 }
 
 ScyllaConverter *
@@ -371,7 +405,7 @@ scylla_converter_new(const ScyllaConverterSpec *spec)
 	converter->table = spec->table != NULL ? pstrdup(spec->table) : NULL;
 	converter->column = spec->column != NULL ? pstrdup(spec->column) : NULL;
 	converter->is_excess_truncated = spec->is_excess_truncated;
-	converter->is_empty_value = has_empty_value(pair->cql);
+	converter->is_empty_value = scylla_type_has_empty_value(pair->cql);
 	converter->context = CurrentMemoryContext;
 	if (needs_length_check(pair, typmod) &&
 		find_typmod_coercion_function(base, &function) == COERCION_PATH_FUNC)

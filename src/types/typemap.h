@@ -164,6 +164,14 @@ extern char *scylla_type_choices(const cql_type *cql);
  */
 extern ScyllaConverter *scylla_converter_new(const ScyllaConverterSpec *spec);
 
+/* Whether a cell of length 0 is a value of the type, not NULL. */
+extern bool scylla_type_has_empty_value(cql_type_id cql);
+/* Whether columns of the type may have a cell of length 0 at all: a value, or NULL. Cassandra
+ * refuses to compare with one where they may not. */
+extern bool scylla_type_can_be_empty(cql_type_id cql);
+/* The cell of the type's least value, an empty one apart: its length, 0 where there is none. */
+#define SCYLLA_LEAST_SIZE 8
+extern int scylla_type_least(cql_type_id cql, uint8 *out);
 /* An empty cell of a type that has no empty value: NULL, with a WARNING once per converter. */
 extern void scylla_converter_warn_empty(ScyllaConverter *converter);
 /* Apply the length (varchar(n), timestamp(p)…) and the domain's constraints. A length that would

@@ -1,0 +1,510 @@
+/*
+ * Grouping, aggregates and DISTINCT as paths. The server may only see to them where it sees exactly
+ * the rows that PostgreSQL would see: every clause is sent, means the same, and nothing is dropped
+ * here afterwards. HAVING and whatever is computed from aggregates is left to PostgreSQL.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/stratnum.h"
+#include "compat.h"
+#include "nodes/makefuncs.h"
+#include "nodes/value.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/planmain.h"
+#include "optimizer/tlist.h"
+#include "plan/aggregate.h"
+#include "plan/deparse.h"
+#include "plan/order.h"
+#include "plan/qual.h"
+#include "plan/scan.h"
+#include "plan/upper.h"
+#include "utils/lsyscache.h"
+#include "utils/selfuncs.h"
+#include "utils/typcache.h"
+
+/* So many rows a coordinator goes through for one answer: far from any timeout, and enough pieces
+ * of a large table to keep all nodes at work. */
+#define ROWS_OF_PIECE 20000.0
+#define MAX_RING_PIECES 4096
+
+/* Part of what it costs to fetch a row that it costs to have it read by the server alone; and part
+ * of a round trip that one request among many takes. */
+#define SERVER_ROW_FRACTION 0.1
+#define PIECE_FRACTION 0.02
+
+/* An upper path in the making, and what its plan is made of: the only element of its fdw_private. */
+typedef struct UpperPath
+{
+	RelOptInfo *rel; /* that is scanned */
+	ScyllaScanParts parts;
+	ScyllaAggregation aggregation;
+	List *scan_tlist;  /* fdw_scan_tlist: the columns of the result, by resno */
+	List *having;      /* clauses, for plan.qual */
+	Bitmapset *groups; /* attribute numbers of the columns that are grouped by */
+	List *group_exprs;
+	bool is_grouped;
+	double rows; /* before HAVING */
+} UpperPath;
+
+/* ---- which scans ---- */
+
+/* What the server would have to know of the rows for more than sending them; false: it doesn't. */
+static bool
+split_exactly(RelOptInfo *rel, ScyllaScanParts *parts)
+{
+	const ScyllaRelPlan *plan = rel->fdw_private;
+	const ScyllaScanArm *arm;
+
+	scylla_scan_split(plan->table, plan->quals, parts);
+	if (parts->filter != NIL || parts->plan.arm_count != 1)
+		return false;
+	arm = &parts->plan.arms[0];
+	if (arm->access == SCYLLA_ACCESS_INDEX || arm->access == SCYLLA_ACCESS_VIEW)
+		return false;
+	return scylla_order_exclude_empty(plan->table, parts);
+}
+
+static const ScyllaScanCondition *
+find_equality(const ScyllaScanPlan *plan, const ScyllaColumn *column)
+{
+	for (int i = 0; i < plan->arms[0].condition_count; i++)
+	{
+		const ScyllaScanCondition *condition = &plan->arms[0].conditions[i];
+
+		if (condition->form == SCYLLA_FORM_COLUMN &&
+			condition->markers[0].attnum == column->attnum &&
+			(condition->op == SCYLLA_OP_EQUAL || condition->op == SCYLLA_OP_IN))
+			return condition;
+	}
+	return NULL;
+}
+
+/* Whether all rows of one statement have the same value of a key column. */
+static bool
+is_fixed(const ScyllaScanPlan *plan, const ScyllaColumn *column)
+{
+	const ScyllaScanCondition *condition = find_equality(plan, column);
+
+	return condition != NULL && condition->op == SCYLLA_OP_EQUAL;
+}
+
+/* CQL tells the values of a column apart as PostgreSQL does. */
+static bool
+has_same_groups(const ScyllaColumn *column)
+{
+	return column->pair != NULL && column->pair->equal == SCYLLA_PUSH_EXACT &&
+		   (!OidIsValid(column->collation) || get_collation_isdeterministic(column->collation));
+}
+
+static bool
+is_grouped_by(const Bitmapset *groups, const ScyllaColumn *column)
+{
+	return bms_is_member(column->attnum, groups);
+}
+
+/* Whether groups tell partitions apart, and no statement gives a part of a group. */
+static bool
+covers_partition_key(const ScyllaTable *table, const ScyllaScanPlan *plan, const Bitmapset *groups)
+{
+	for (int i = 0; i < table->partition_count; i++)
+	{
+		const ScyllaColumn *column = table->partition_key[i];
+
+		if (column == NULL || (!is_grouped_by(groups, column) && !is_fixed(plan, column)))
+			return false;
+	}
+	return true;
+}
+
+/* ---- grouping ---- */
+
+/* GROUP BY takes a prefix of the primary key. False: the groups are none. */
+static bool
+name_groups(UpperPath *upper)
+{
+	const ScyllaTable *table = ((ScyllaRelPlan *) upper->rel->fdw_private)->table;
+	const ScyllaScanPlan *plan = &upper->parts.plan;
+	int found = 0;
+	int clustering = 0;
+
+	if (!covers_partition_key(table, plan, upper->groups))
+		return false;
+	for (int i = 0; i < table->partition_count; i++)
+		found += is_grouped_by(upper->groups, table->partition_key[i]);
+	for (int i = 0; i < table->clustering_count; i++)
+	{
+		const ScyllaColumn *column = table->clustering_key[i];
+
+		if (column == NULL)
+			break;
+		if (is_grouped_by(upper->groups, column))
+		{
+			found++;
+			clustering = i + 1;
+		}
+		else if (!is_fixed(plan, column))
+			break;
+	}
+	if (found != bms_num_members(upper->groups))
+		return false;
+	/* Each value of an IN is a statement, and so has to be a group. */
+	for (int i = clustering; i < table->clustering_count; i++)
+	{
+		const ScyllaColumn *column = table->clustering_key[i];
+
+		if (column != NULL && find_equality(plan, column) != NULL && !is_fixed(plan, column))
+			return false;
+	}
+	for (int i = 0; i < table->partition_count; i++)
+		upper->aggregation.group_names =
+			lappend(upper->aggregation.group_names, makeString(pstrdup(table->partition_names[i])));
+	for (int i = 0; i < clustering; i++)
+		upper->aggregation.group_names = lappend(
+			upper->aggregation.group_names, makeString(pstrdup(table->clustering_key[i]->name)));
+	return true;
+}
+
+static bool
+is_default_equality(const SortGroupClause *clause, const ScyllaColumn *column)
+{
+	Oid family = lookup_type_cache(column->pair->type, TYPECACHE_BTREE_OPFAMILY)->btree_opf;
+
+	return OidIsValid(family) &&
+		   get_op_opfamily_strategy(clause->eqop, family) == BTEqualStrategyNumber;
+}
+
+static TargetEntry *
+add_result(UpperPath *upper, Expr *expr)
+{
+	TargetEntry *entry =
+		makeTargetEntry(copyObject(expr), list_length(upper->scan_tlist) + 1, NULL, false);
+
+	upper->scan_tlist = lappend(upper->scan_tlist, entry);
+	return entry;
+}
+
+static bool
+add_group(UpperPath *upper, const SortGroupClause *clause, Expr *expr)
+{
+	const ScyllaTable *table = ((ScyllaRelPlan *) upper->rel->fdw_private)->table;
+	const ScyllaColumn *column = scylla_qual_column(upper->rel, table, (Node *) expr);
+
+	if (column == NULL || !has_same_groups(column) || !is_default_equality(clause, column))
+		return false;
+	if (is_grouped_by(upper->groups, column))
+		return false;
+	upper->groups = bms_add_member(upper->groups, column->attnum);
+	upper->group_exprs = lappend(upper->group_exprs, expr);
+	scylla_aggregate_add_group(column, add_result(upper, expr)->resno, &upper->aggregation);
+	return true;
+}
+
+/* Why an aggregate stays here is told by EXPLAIN of the scan. */
+static void
+tell_reason(UpperPath *upper, const Aggref *aggref, const char *reason)
+{
+	ScyllaRelPlan *plan = upper->rel->fdw_private;
+	const TargetEntry *argument = aggref->args != NIL ? linitial(aggref->args) : NULL;
+	const ScyllaColumn *column =
+		argument != NULL ? scylla_qual_column(upper->rel, plan->table, (Node *) argument->expr)
+						 : NULL;
+	const char *name = argument == NULL ? "*" : column != NULL ? column->local_name : "...";
+	char *clause = psprintf("%s(%s)", get_func_name(aggref->aggfnoid), name);
+	ListCell *cell;
+
+	foreach (cell, plan->result_reasons)
+		if (strcmp(strVal(linitial(lfirst(cell))), clause) == 0)
+			return;
+	plan->result_reasons =
+		lappend(plan->result_reasons, list_make2(makeString(clause), makeString(pstrdup(reason))));
+}
+
+static bool
+add_aggregate(UpperPath *upper, Aggref *aggref)
+{
+	const char *reason;
+
+	if (tlist_member((Expr *) aggref, upper->scan_tlist) != NULL)
+		return true;
+	reason = scylla_aggregate_add(upper->rel, aggref, list_length(upper->scan_tlist) + 1,
+								  &upper->aggregation);
+	if (reason != NULL)
+	{
+		tell_reason(upper, aggref, reason);
+		return false;
+	}
+	(void) add_result(upper, (Expr *) aggref);
+	return true;
+}
+
+/* The aggregates in an expression; its other variables are group columns, or it is refused. */
+static bool
+add_aggregates_of(UpperPath *upper, Node *expr)
+{
+	List *parts = pull_var_clause(expr, PVC_INCLUDE_AGGREGATES | PVC_INCLUDE_PLACEHOLDERS);
+	bool can_do = true;
+	ListCell *cell;
+
+	foreach (cell, parts)
+	{
+		if (IsA(lfirst(cell), Aggref))
+			can_do &= add_aggregate(upper, lfirst(cell));
+		else
+			can_do &= tlist_member(lfirst(cell), upper->scan_tlist) != NULL;
+	}
+	return can_do;
+}
+
+/* What the groups and aggregates of a target are; false: not all of it is the server's. */
+static bool
+match_target(PlannerInfo *root, const PathTarget *target, UpperPath *upper)
+{
+	bool can_do = true;
+	ListCell *cell;
+
+	foreach (cell, target->exprs)
+	{
+		Index ref = get_pathtarget_sortgroupref(target, foreach_current_index(cell));
+		SortGroupClause *clause =
+			ref != 0 ? get_sortgroupref_clause_noerr(ref, root->parse->groupClause) : NULL;
+
+		if (clause != NULL && !add_group(upper, clause, lfirst(cell)))
+			return false;
+	}
+	foreach (cell, target->exprs)
+		can_do &= add_aggregates_of(upper, lfirst(cell));
+	foreach (cell, upper->having)
+		can_do &= add_aggregates_of(upper, lfirst(cell));
+	return can_do;
+}
+
+/* ---- the ring ---- */
+
+static char *
+token_text(const ScyllaTable *table)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int i = 0; i < table->partition_count; i++)
+	{
+		appendStringInfoString(&text, i == 0 ? "token(" : ", ");
+		scylla_deparse_name(&text, table->partition_names[i]);
+	}
+	appendStringInfoChar(&text, ')');
+	return text.data;
+}
+
+/* An arm that reads the whole ring reads it by pieces. */
+static void
+divide_ring(UpperPath *upper)
+{
+	const ScyllaRelPlan *plan = upper->rel->fdw_private;
+	ScyllaScanArm *arm = &upper->parts.plan.arms[0];
+	ScyllaScanMarker *markers = palloc0(2 * sizeof(ScyllaScanMarker));
+	ScyllaScanCondition *condition;
+
+	if (arm->access != SCYLLA_ACCESS_FULL_SCAN)
+		return;
+	for (int i = 0; i < 2; i++)
+	{
+		markers[i].name = token_text(plan->table);
+		markers[i].type_text = pstrdup("bigint");
+		markers[i].bind = -1;
+	}
+	condition = scylla_order_add_condition(arm);
+	condition->form = SCYLLA_FORM_RING_PIECE;
+	condition->op = SCYLLA_OP_EQUAL;
+	condition->marker_count = 2;
+	condition->markers = markers;
+	arm->ring_pieces = (int) Min(ceil(plan->sizes.rows / ROWS_OF_PIECE), MAX_RING_PIECES);
+}
+
+/* ---- paths ---- */
+
+static double
+estimate_groups(PlannerInfo *root, UpperPath *upper)
+{
+	if (!upper->is_grouped)
+		return 1;
+	if (upper->group_exprs == NIL)
+		return 1;
+	return clamp_row_est(
+		estimate_num_groups(root, upper->group_exprs, upper->rel->rows, NULL, NULL));
+}
+
+/* The server reads the rows that would be fetched else; what it sends are the groups. */
+static void
+add_upper_path(PlannerInfo *root, RelOptInfo *output_rel, UpperPath *upper)
+{
+	const ScyllaOptions *options = ((ScyllaRelPlan *) upper->rel->fdw_private)->table->options;
+	const Path *scan = upper->rel->cheapest_total_path;
+	Cost startup = scan->startup_cost;
+	Cost total = startup + (scan->total_cost - startup) * SERVER_ROW_FRACTION;
+	double rows = upper->rows;
+	ForeignPath *path;
+
+	total += upper->parts.plan.arms[0].ring_pieces * PIECE_FRACTION * options->startup_cost;
+	total += rows * (options->tuple_cost + cpu_tuple_cost);
+	if (!upper->is_grouped)
+		startup = total;
+	if (upper->having != NIL)
+		rows =
+			clamp_row_est(rows * clauselist_selectivity(root, upper->having, 0, JOIN_INNER, NULL));
+	path = scylla_foreign_upper_path(root, output_rel, output_rel->reltarget, rows, startup, total);
+	path->fdw_private = list_make1(upper);
+	add_path(output_rel, (Path *) path);
+}
+
+static void
+add_grouping_path(PlannerInfo *root, RelOptInfo *input_rel, RelOptInfo *output_rel,
+				  const GroupPathExtraData *extra, bool is_partial)
+{
+	UpperPath *upper = palloc0(sizeof(UpperPath));
+
+	upper->rel = input_rel;
+	upper->is_grouped = root->parse->groupClause != NIL;
+	upper->having = is_partial ? NIL : (List *) extra->havingQual;
+	if (root->parse->groupingSets != NIL || !split_exactly(input_rel, &upper->parts) ||
+		!match_target(root, output_rel->reltarget, upper))
+		return;
+	if (upper->is_grouped && !name_groups(upper))
+		return;
+	divide_ring(upper);
+	upper->rows = estimate_groups(root, upper);
+	add_upper_path(root, output_rel, upper);
+}
+
+/* ---- DISTINCT ---- */
+
+/* The columns of DISTINCT; NULL: not all of them are columns of the key, or static. */
+static Bitmapset *
+find_distinct_columns(PlannerInfo *root, RelOptInfo *rel)
+{
+	const ScyllaTable *table = ((ScyllaRelPlan *) rel->fdw_private)->table;
+	Bitmapset *columns = NULL;
+	ListCell *cell;
+
+	foreach (cell, root->parse->distinctClause)
+	{
+		SortGroupClause *clause = lfirst_node(SortGroupClause, cell);
+		Node *expr = get_sortgroupclause_expr(clause, root->processed_tlist);
+		const ScyllaColumn *column = scylla_qual_column(rel, table, expr);
+
+		if (column == NULL)
+			return NULL;
+		if (column->role != SCYLLA_KEY_STATIC &&
+			(column->role != SCYLLA_KEY_PARTITION || !has_same_groups(column) ||
+			 !is_default_equality(clause, column)))
+			return NULL;
+		columns = bms_add_member(columns, column->attnum);
+	}
+	return columns;
+}
+
+/* SELECT DISTINCT takes conditions on the partition key alone. */
+static bool
+has_partition_conditions_alone(const ScyllaScanPlan *plan)
+{
+	const ScyllaScanArm *arm = &plan->arms[0];
+
+	return arm->condition_count == arm->partition_conditions && !arm->is_filtered;
+}
+
+/* PER PARTITION LIMIT is of one statement, and there must be one for each partition. */
+static bool
+has_statement_for_partition(const ScyllaTable *table, const ScyllaScanPlan *plan)
+{
+	for (int i = 0; i < table->clustering_count; i++)
+	{
+		const ScyllaColumn *column = table->clustering_key[i];
+
+		if (column != NULL && find_equality(plan, column) != NULL && !is_fixed(plan, column))
+			return false;
+	}
+	return !plan->arms[0].is_filtered;
+}
+
+/* A path for one row of each partition. */
+static void
+add_distinct_path(PlannerInfo *root, RelOptInfo *input_rel, RelOptInfo *output_rel)
+{
+	const ScyllaRelPlan *plan = input_rel->fdw_private;
+	ScyllaPathShape *shape = palloc0(sizeof(ScyllaPathShape));
+	const Path *scan = input_rel->cheapest_total_path;
+	ScyllaScanParts parts;
+	Bitmapset *columns;
+	double rows;
+	ForeignPath *path;
+
+	if (root->parse->hasTargetSRFs || !split_exactly(input_rel, &parts))
+		return;
+	columns = find_distinct_columns(root, input_rel);
+	if (columns == NULL || !covers_partition_key(plan->table, &parts.plan, columns))
+		return;
+	if (!root->parse->hasDistinctOn && has_partition_conditions_alone(&parts.plan))
+		shape->is_distinct = true;
+	else if (has_statement_for_partition(plan->table, &parts.plan) &&
+			 scylla_order_first_rows(root, input_rel, &parts))
+		shape->partition_limit = 1;
+	else
+		return;
+	rows = clamp_row_est(input_rel->rows / plan->sizes.partition_rows);
+	path = scylla_foreignscan_path(root, input_rel, rows, scan->startup_cost,
+								   scan->startup_cost + (scan->total_cost - scan->startup_cost) *
+															rows / input_rel->rows,
+								   NIL, NULL);
+	path->fdw_private = list_make1(shape);
+	add_path(output_rel, (Path *) create_projection_path(root, output_rel, (Path *) path,
+														 root->upper_targets[UPPERREL_DISTINCT]));
+}
+
+void
+scyllaGetForeignUpperPaths(PlannerInfo *root, UpperRelationKind stage, RelOptInfo *input_rel,
+						   RelOptInfo *output_rel, void *extra)
+{
+	if (!scylla_enable_pushdown || !IS_SIMPLE_REL(input_rel) || input_rel->fdw_private == NULL ||
+		!bms_is_empty(input_rel->lateral_relids))
+		return;
+	if (stage == UPPERREL_GROUP_AGG || stage == UPPERREL_PARTIAL_GROUP_AGG)
+		add_grouping_path(root, input_rel, output_rel, extra, stage == UPPERREL_PARTIAL_GROUP_AGG);
+	else if (stage == UPPERREL_DISTINCT)
+		add_distinct_path(root, input_rel, output_rel);
+}
+
+/* ---- the plan ---- */
+
+static void
+fill_contract(UpperPath *upper)
+{
+	ScyllaScanPlan *plan = &upper->parts.plan;
+	ScyllaAggregation *aggregation = &upper->aggregation;
+	ListCell *cell;
+
+	plan->is_aggregated = true;
+	plan->group_names = aggregation->group_names;
+	plan->columns = palloc0(Max(list_length(aggregation->columns), 1) * sizeof(ScyllaFetchColumn));
+	foreach (cell, aggregation->columns)
+		plan->columns[plan->column_count++] = *(ScyllaFetchColumn *) lfirst(cell);
+	plan->aggregates =
+		palloc0(Max(list_length(aggregation->aggregates), 1) * sizeof(ScyllaScanAggregate));
+	foreach (cell, aggregation->aggregates)
+		plan->aggregates[plan->aggregate_count++] = *(ScyllaScanAggregate *) lfirst(cell);
+	foreach (cell, upper->having)
+		plan->local_reasons =
+			lappend(plan->local_reasons, makeString(pstrdup("CQL has no HAVING")));
+}
+
+ForeignScan *
+scylla_upper_plan(const ForeignPath *path, List *tlist, Plan *outer_plan)
+{
+	UpperPath *upper = linitial(path->fdw_private);
+
+	fill_contract(upper);
+	return make_foreignscan(tlist, upper->having, 0, upper->parts.binds,
+							scylla_scan_plan_encode(&upper->parts.plan), upper->scan_tlist, NIL,
+							outer_plan);
+}
