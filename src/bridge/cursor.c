@@ -303,18 +303,33 @@ scylla_cursor_input(const ScyllaCursor *cursor)
 
 /* ---- pages ---- */
 
-/* Few nodes answer, and mostly the one that answered last stands first. */
-static void
-note_node(ScyllaCounters *counters, const char *node)
+static ScyllaCountedNode *
+count_node(ScyllaCounters *counters, const char *name)
 {
-	MemoryContext old;
+	ScyllaCountedNode *node;
 	ListCell *cell;
 
 	foreach (cell, counters->nodes)
-		if (strcmp(lfirst(cell), node) == 0)
-			return;
-	old = MemoryContextSwitchTo(counters->context);
-	counters->nodes = lappend(counters->nodes, pstrdup(node));
+	{
+		node = lfirst(cell);
+		if (strcmp(node->name, name) == 0)
+			return node;
+	}
+	node = palloc0(sizeof(ScyllaCountedNode));
+	node->name = pstrdup(name);
+	counters->nodes = lappend(counters->nodes, node);
+	return node;
+}
+
+static void
+note_node(ScyllaCounters *counters, const cql_result *page)
+{
+	MemoryContext old = MemoryContextSwitchTo(counters->context);
+	ScyllaCountedNode *node = count_node(counters, cql_result_node(page));
+	int32 shard = cql_result_shard(page);
+
+	if (shard >= 0)
+		node->shards = bms_add_member(node->shards, shard);
 	MemoryContextSwitchTo(old);
 }
 
@@ -345,7 +360,7 @@ note_page(ScyllaCursor *cursor)
 	counters->retries += cql_result_retry_count(page);
 	counters->rows += cql_result_row_count(page);
 	counters->bytes += cql_result_byte_count(page);
-	note_node(counters, cql_result_node(page));
+	note_node(counters, page);
 	note_tracing_id(counters, cql_result_tracing_id(page));
 	if (cql_result_is_schema_change(page))
 		scylla_session_forget_schema(cursor->spec.session->serverid);

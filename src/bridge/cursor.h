@@ -9,6 +9,7 @@
 #include "bridge/report.h"
 #include "bridge/session.h"
 #include "lib/stringinfo.h"
+#include "nodes/bitmapset.h"
 
 /*
  * Prepare a text (from the session's cache, or by one round trip); in CurrentMemoryContext.
@@ -24,6 +25,13 @@ extern void scylla_statement_release(ScyllaStatement *statement);
 /* Have the next prepare of its text ask the server, since what it tells of columns is not true. */
 extern void scylla_statement_forget(ScyllaSession *session, const ScyllaStatement *statement);
 
+/* A node that has answered. */
+typedef struct ScyllaCountedNode
+{
+	char *name;
+	Bitmapset *shards; /* of it; empty where it has none */
+} ScyllaCountedNode;
+
 /* What reading has cost, of one cursor or of all that share it; for EXPLAIN ANALYZE. */
 typedef struct ScyllaCounters
 {
@@ -34,7 +42,7 @@ typedef struct ScyllaCounters
 	uint64 bytes;
 	uint64 wait_us;        /* time in which the backend had nothing to do but wait */
 	MemoryContext context; /* of what follows */
-	List *nodes;           /* names (char *) of those that have answered */
+	List *nodes;           /* of ScyllaCountedNode */
 	char *tracing_id;      /* of the first page that has one, as text; NULL: none */
 } ScyllaCounters;
 

@@ -141,10 +141,22 @@ explain_plan(ForeignScanState *node, const ScyllaScanPlan *plan, ExplainState *e
 	explain_local(node, plan, es);
 }
 
+static int
+count_shards(const ScyllaCounters *counters)
+{
+	int count = 0;
+	ListCell *cell;
+
+	foreach (cell, counters->nodes)
+		count += bms_num_members(((const ScyllaCountedNode *) lfirst(cell))->shards);
+	return count;
+}
+
 static void
 explain_run(const ScyllaScanState *scan, ExplainState *es)
 {
 	const ScyllaCounters *counters = &scan->setup->counters;
+	int shards = count_shards(counters);
 
 	if (scan->removed_rows > 0 || es->format != EXPLAIN_FORMAT_TEXT)
 		ExplainPropertyUInteger("Rows Removed by Recheck", NULL, scan->removed_rows, es);
@@ -154,6 +166,8 @@ explain_run(const ScyllaScanState *scan, ExplainState *es)
 	ExplainPropertyUInteger("Bytes Received", NULL, counters->bytes, es);
 	ExplainPropertyUInteger("Retries", NULL, counters->retries, es);
 	ExplainPropertyInteger("Nodes", NULL, list_length(counters->nodes), es);
+	if (shards > 0 || es->format != EXPLAIN_FORMAT_TEXT)
+		ExplainPropertyInteger("Shards", NULL, shards, es);
 	if (es->timing)
 		ExplainPropertyFloat("Wait Time", "ms", counters->wait_us / 1000.0, 3, es);
 	if (counters->tracing_id != NULL)

@@ -333,6 +333,8 @@ scyllaGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 	if (is_child_of_marked(root, baserel))
 		attributes = bms_del_member(attributes, SelfItemPointerAttributeNumber -
 													FirstLowInvalidHeapAttributeNumber);
+	if (scylla_scan_may_recheck(&parts.plan))
+		pull_varattnos((Node *) parts.recheck, baserel->relid, &attributes);
 	attributes = scylla_order_apply(scylla_path_shape(best_path), plan->table, &parts, attributes);
 	parts.plan.result_reasons = plan->result_reasons;
 	scylla_scan_fetch(plan->table, attributes, &parts);

@@ -132,6 +132,23 @@ is_range_column(const ScyllaColumn *column, const ScyllaScanPlan *plan)
 }
 
 static bool
+may_be_left_out(const ScyllaScanArm *arm, int index)
+{
+	return arm->conditions[index].form == SCYLLA_FORM_ROW ||
+		   (arm->conditions[index].op == SCYLLA_OP_IN && index >= arm->partition_conditions);
+}
+
+bool
+scylla_scan_may_recheck(const ScyllaScanPlan *plan)
+{
+	for (int i = 0; i < plan->arm_count; i++)
+		for (int j = 0; j < plan->arms[i].condition_count; j++)
+			if (may_be_left_out(&plan->arms[i], j))
+				return true;
+	return false;
+}
+
+static bool
 is_needed(const ScyllaColumn *column, const Bitmapset *attributes, const ScyllaScanPlan *plan)
 {
 	return is_range_column(column, plan) ||

@@ -23,6 +23,10 @@ typedef struct ScyllaScanParts
 /* Split the quals (those of one path) into what is sent and what is checked locally. */
 extern void scylla_scan_split(const ScyllaTable *table, List *quals, ScyllaScanParts *parts);
 
+/* Whether the executor may have to check clauses of parts.recheck after all, so that their columns
+ * are to be fetched: it leaves out conditions that ask for too much, or that CQL can't say. */
+extern bool scylla_scan_may_recheck(const ScyllaScanPlan *plan);
+
 /*
  * Fill in the columns to fetch, after the split. attributes is as pull_varattnos makes it, of all
  * that the scan returns and filters by. Raises 0A000 for a system column other than tableoid.

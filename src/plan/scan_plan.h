@@ -42,7 +42,9 @@ typedef struct ScyllaScanMarker
  * always among the fetched ones, and the executor drops rows for which it reads as NULL.
  *
  * Of SCYLLA_OP_IN the value is an array. The statement says = for it, and is asked once for each
- * different element.
+ * different element; of a clustering column only where that are not too many. Such a condition,
+ * and a row of values that the types cannot hold, is left to fdw_recheck_quals otherwise, whose
+ * columns are among the fetched ones then.
  */
 typedef struct ScyllaScanCondition
 {
