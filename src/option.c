@@ -208,6 +208,24 @@ parse_insert_nulls(const OptionRow *row, const char *text, void *field)
 	return true;
 }
 
+static bool
+parse_full_scan(const OptionRow *row, const char *text, void *field)
+{
+	static const char *const words[] = {
+		[SCYLLA_FULL_SCAN_ALLOW] = "allow",
+		[SCYLLA_FULL_SCAN_WARN] = "warn",
+		[SCYLLA_FULL_SCAN_DENY] = "deny",
+	};
+
+	for (size_t i = 0; i < lengthof(words); i++)
+		if (pg_strcasecmp(text, words[i]) == 0)
+		{
+			*(ScyllaFullScan *) field = (ScyllaFullScan) i;
+			return true;
+		}
+	return false;
+}
+
 /* case: keep, lower */
 static bool
 parse_case(const OptionRow *row, const char *text, void *field)
@@ -498,6 +516,8 @@ static const OptionRow rows[] = {
 	 .max = MAX_FETCH_SIZE},
 	{"excess_precision", PLACE_SERVER | PLACE_TABLE, FIELD(excess_precision),
 	 parse_excess_precision, .allowed = "error or truncate"},
+	{"full_scan", PLACE_SERVER | PLACE_TABLE, FIELD(full_scan), parse_full_scan,
+	 .allowed = "allow, warn or deny"},
 	{"indexes", PLACE_TABLE, FIELD(indexes), parse_indexes,
 	 .allowed =
 		 "a list as IMPORT FOREIGN SCHEMA writes it, as by_age (age), by_tag (values(tags))"},

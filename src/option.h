@@ -33,6 +33,14 @@ typedef enum ScyllaInsertNulls
 	SCYLLA_INSERT_UNSET /* the column is left out */
 } ScyllaInsertNulls;
 
+/* What a plan that reads the whole ring does when it runs. */
+typedef enum ScyllaFullScan
+{
+	SCYLLA_FULL_SCAN_ALLOW,
+	SCYLLA_FULL_SCAN_WARN,
+	SCYLLA_FULL_SCAN_DENY
+} ScyllaFullScan;
+
 /*
  * Options of a server, with the mapping of a user and with a table where one is given (a table's
  * own option overrides its server's). Palloc'ed in the caller's context; read it, don't keep it.
@@ -87,6 +95,8 @@ typedef struct ScyllaOptions
 	int ttl_s;           /* of every write; negative: the remote table's own */
 	bool is_conditional; /* UPDATE and DELETE only what exists: option if_exists */
 	int write_rate;      /* rows per second; 0: no limit */
+
+	ScyllaFullScan full_scan;
 
 	/* planner */
 	List *indexes;     /* of ScyllaIndex: what IMPORT found */

@@ -366,6 +366,14 @@ scylla_session_get(Oid serverid, Oid userid)
 	return &entry->session;
 }
 
+ScyllaSession *
+scylla_session_find(Oid serverid, Oid userid)
+{
+	SessionEntry *entry = find_session(serverid, userid);
+
+	return entry != NULL ? &entry->session : NULL;
+}
+
 static void
 unpin(void *session)
 {

@@ -33,6 +33,9 @@ typedef struct ScyllaSession
  */
 extern ScyllaSession *scylla_session_get(Oid serverid, Oid userid);
 
+/* The same if there is one already; NULL: there is none. Makes nothing. */
+extern ScyllaSession *scylla_session_find(Oid serverid, Oid userid);
+
 /* Keep a session while a memory context lives (a scan's): unpinned by that context's reset. */
 extern void scylla_session_pin(ScyllaSession *session, MemoryContext context);
 

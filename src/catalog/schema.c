@@ -19,6 +19,8 @@
 #include "catalog/system_query.h"
 
 #define CACHE_AGE_MS 60000
+/* Sizes are not worth that a plan waits long for them. */
+#define SIZES_TIMEOUT_MS 100
 
 /* ---- reading ---- */
 
@@ -365,7 +367,8 @@ scylla_schema_sizes(ScyllaSession *session, const char *keyspace, const char *na
 	answers = AllocSetContextCreate(caller, "scylla_fdw sizes", ALLOCSET_SMALL_SIZES);
 	MemoryContextSwitchTo(answers);
 	query = scylla_system_query_start(session, SIZES_CQL, keyspace, name);
-	if (scylla_system_query_wait(query, 4, SCYLLA_MAY_FAIL))
+	if (scylla_system_query_wait_briefly(query, SIZES_TIMEOUT_MS) &&
+		scylla_system_query_wait(query, 4, SCYLLA_MAY_FAIL))
 		sizes = read_sizes(query);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(answers);

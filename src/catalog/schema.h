@@ -63,7 +63,8 @@ typedef struct ScyllaTableSizes
 	double partition_bytes; /* mean */
 } ScyllaTableSizes;
 
-/* From system.size_estimates, asked at most once a minute. Never an error: a role that may not
+/* From system.size_estimates, asked at most once a minute, and not waited for longer than a tenth of a
+ * second. Never an error: a role that may not
  * read them, say, plans without. */
 extern ScyllaTableSizes scylla_schema_sizes(ScyllaSession *session, const char *keyspace,
 											const char *table);

@@ -126,6 +126,19 @@ scylla_system_query_wait(ScyllaSystemQuery *query, int column_count, ScyllaToler
 	return true;
 }
 
+static bool
+is_answered(void *argument)
+{
+	return cql_request_is_done(((ScyllaSystemQuery *) argument)->request);
+}
+
+bool
+scylla_system_query_wait_briefly(ScyllaSystemQuery *query, int timeout_ms)
+{
+	scylla_wait_until(is_answered, query, timeout_ms);
+	return is_answered(query);
+}
+
 bool
 scylla_system_query_next(ScyllaSystemQuery *query)
 {

@@ -33,6 +33,9 @@ typedef enum ScyllaTolerance
 extern bool scylla_system_query_wait(ScyllaSystemQuery *query, int column_count,
 									 ScyllaTolerance tolerance);
 
+/* Whether the answer has come, or comes within so many milliseconds. */
+extern bool scylla_system_query_wait_briefly(ScyllaSystemQuery *query, int timeout_ms);
+
 /* The next row, or false. */
 extern bool scylla_system_query_next(ScyllaSystemQuery *query);
 

@@ -472,19 +472,13 @@ describe_by_cluster(ScyllaTable *table, ScyllaSession *session)
 static ScyllaSession *
 find_connected_session(const ScyllaTable *table)
 {
-	ScyllaSession *session;
+	ScyllaSession *session = scylla_session_find(table->options->serverid, table->userid);
+	cql_connection_info connection;
 
-	for (int i = 0; (session = scylla_session_at(i)) != NULL; i++)
-	{
-		cql_connection_info connection;
-
-		if (session->serverid == table->options->serverid && !session->is_stale &&
-			session->umid == table->options->umid &&
-			(OidIsValid(session->umid) || session->userid == table->userid) &&
-			cql_session_connection(session->cql, 0, &connection) && connection.is_ready)
-			return session;
-	}
-	return NULL;
+	if (session == NULL || !cql_session_connection(session->cql, 0, &connection) ||
+		!connection.is_ready)
+		return NULL;
+	return session;
 }
 
 static void

@@ -148,6 +148,31 @@ can_send_limit(const ScyllaScanPlan *plan, const ScyllaProbes *probes, int64 lim
 
 /* ---- starting ---- */
 
+/* What the option full_scan says of it. Judged when the scan runs, so that plans can be looked at
+ * and subplans that are never needed do no harm. */
+static void
+judge_full_scan(const ScyllaScanState *scan)
+{
+	const ScyllaScanPlan *plan = scan->plan;
+	bool is_full = false;
+
+	for (int i = 0; i < plan->arm_count; i++)
+		is_full |= plan->arms[i].access == SCYLLA_ACCESS_FULL_SCAN;
+	if (!is_full || plan->full_scan == SCYLLA_FULL_SCAN_ALLOW)
+		return;
+	ereport(
+		plan->full_scan == SCYLLA_FULL_SCAN_DENY ? ERROR : WARNING,
+		(errcode(ERRCODE_STATEMENT_TOO_COMPLEX),
+		 errmsg("scan of all of %s.%s", plan->keyspace, plan->table),
+		 errdetail("The option full_scan of the foreign table or its server is \"%s\".",
+				   plan->full_scan == SCYLLA_FULL_SCAN_DENY ? "deny" : "warn"),
+		 plan->unbound_key != NULL
+			 ? errhint("Partitions alone would be read with a condition (= or IN) on %s.",
+					   plan->unbound_key)
+			 : errhint(
+				   "EXPLAIN VERBOSE tells why the conditions on the partition key stay local.")));
+}
+
 static void
 connect_scan(ForeignScanState *node)
 {
@@ -157,6 +182,7 @@ connect_scan(ForeignScanState *node)
 
 	if (scan->is_connected)
 		return;
+	judge_full_scan(scan);
 	session = scylla_session_get(scan->plan->serverid, scan->userid);
 	scylla_session_pin(session, estate->es_query_cxt);
 	scylla_setup_connect(scan->setup, session, scylla_trace && estate->es_instrument != 0);

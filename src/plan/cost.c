@@ -33,6 +33,16 @@
 /* Part of a round trip that is waited for when the next page was asked for ahead. */
 #define PAGE_WAIT 0.1
 
+/* Part of a round trip that a request costs both sides while others are in flight. */
+#define REQUEST_WORK 0.01
+
+/* The server's work on a row, in parts of fdw_tuple_cost: one after the other, and one by one. */
+#define ROW_WORK 0.1
+#define INDEX_ROW_WORK 2.0
+
+/* Bytes that cost as much again as the row that they are of. */
+#define TUPLE_COST_BYTES 400.0
+
 static double
 at_least_one(double number)
 {
@@ -202,20 +212,52 @@ scylla_cost_fetched(const ScyllaSizes *sizes, const ScyllaAccessChoice *access, 
 	return at_least_one(rint(sizes->slice_rows[access->clustering_equals] * range));
 }
 
+static bool
+asks_all_nodes(ScyllaAccess access)
+{
+	return access == SCYLLA_ACCESS_FULL_SCAN || access == SCYLLA_ACCESS_INDEX;
+}
+
+/* What the server does for each row that it looks at. */
+static Cost
+cost_reading(const ScyllaScanLoad *load)
+{
+	double rows = Max(load->read_rows, load->fetched_rows);
+
+	return rows * load->options->tuple_cost *
+		   (load->access == SCYLLA_ACCESS_INDEX ? INDEX_ROW_WORK : ROW_WORK);
+}
+
+static Cost
+cost_row(const ScyllaScanLoad *load, double requests)
+{
+	Cost cost = load->options->tuple_cost * (1.0 + load->width / TUPLE_COST_BYTES);
+
+	if (load->is_merged && requests > 1)
+		cost += 2.0 * cpu_operator_cost * log2(requests);
+	return cost + cpu_tuple_cost + load->filter.per_tuple;
+}
+
 void
 scylla_cost_scan(const ScyllaScanLoad *load, Cost *startup, Cost *total)
 {
 	double round_trip = load->options->startup_cost;
+	double requests = at_least_one(load->requests);
+	double windows = ceil(requests / Max(load->options->max_in_flight, 1));
 	double pages = ceil(load->fetched_rows / Max(load->options->fetch_size, 1));
 	Cost run;
 
 	*startup = round_trip + load->filter.startup + load->target.startup;
-	if (load->access == SCYLLA_ACCESS_FULL_SCAN)
+	if (asks_all_nodes(load->access))
 		*startup += (RING_ROUND_TRIPS - 1.0) * round_trip;
+	if (load->is_merged)
+		*startup += (windows - 1.0) * round_trip; /* each has to tell its first row */
 
-	run =
-		load->fetched_rows * (load->options->tuple_cost + cpu_tuple_cost + load->filter.per_tuple);
-	run += Max(pages - 1.0, 0.0) * PAGE_WAIT * round_trip;
+	run = load->is_merged ? 0 : (windows - 1.0) * round_trip;
+	run += (requests - 1.0) * REQUEST_WORK * round_trip;
+	run += Max(pages - requests, 0.0) * PAGE_WAIT * round_trip;
+	run += cost_reading(load);
+	run += load->fetched_rows * cost_row(load, requests);
 	run += load->returned_rows * load->target.per_tuple;
 	*total = *startup + run;
 }

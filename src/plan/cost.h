@@ -1,12 +1,17 @@
 /*
  * THE cost model of scans, and the sizes that it starts from.
  *
- *   startup  one round trip (option fdw_startup_cost); a scan of the whole ring takes several,
- *            since every node is asked, however few rows there are
- *   rows     fdw_tuple_cost for carrying and decoding each row that is fetched, and
- *            PostgreSQL's own costs for checking and projecting it
+ *   latency  a round trip (option fdw_startup_cost) before the first row; a scan that asks every
+ *            node (the whole ring, an index) takes several, however few rows there are. Requests
+ *            for several keys are in flight together: as many round trips as windows of them
+ *            (option max_in_flight), and a small cost each
  *   pages    a part of a round trip for each page after the first, as the next one is asked for
  *            while this one is read
+ *   read     a part of fdw_tuple_cost for each row that the server looks at, of which filtering
+ *            lets only some through; several times that where it is found through an index
+ *   rows     fdw_tuple_cost for carrying and decoding each row that is fetched and as much for
+ *            each so many bytes of it, and PostgreSQL's own costs for checking and projecting it
+ *   merge    comparisons, where rows of several sorted answers are merged
  */
 #ifndef SCYLLA_COST_H
 #define SCYLLA_COST_H
@@ -47,8 +52,12 @@ typedef struct ScyllaScanLoad
 {
 	const ScyllaOptions *options;
 	ScyllaAccess access;
+	double requests;  /* of different keys or pieces of the ring; 0: one */
+	double read_rows; /* that the server looks at; 0: as many as are fetched */
 	double fetched_rows;
 	double returned_rows; /* after the local filter */
+	int width;            /* bytes of a fetched row; 0: few */
+	bool is_merged;       /* the requests' rows are merged in order */
 	QualCost filter;      /* of the local filter, per row */
 	QualCost target;      /* of the projection */
 } ScyllaScanLoad;

@@ -87,6 +87,7 @@ estimate_scan(PlannerInfo *root, RelOptInfo *rel, List *quals, ScanEstimate *est
 	}
 
 	load.access = choice.access.access;
+	load.width = rel->reltarget->width;
 	load.fetched_rows = scylla_cost_fetched(&plan->sizes, &choice.access,
 											scylla_cost_range(root, rel, range_column, range));
 	load.returned_rows =

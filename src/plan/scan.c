@@ -8,6 +8,7 @@
 #include "catalog/heap.h"
 #include "nodes/value.h"
 #include "plan/deparse.h"
+#include "plan/full_scan.h"
 #include "plan/scan.h"
 #include "utils/lsyscache.h"
 
@@ -91,6 +92,9 @@ scylla_scan_split(const ScyllaTable *table, List *quals, ScyllaScanParts *parts)
 	parts->plan.fetch_size = table->options->fetch_size;
 	parts->plan.max_in_flight = table->options->max_in_flight;
 	parts->plan.is_excess_truncated = table->options->excess_precision == SCYLLA_EXCESS_TRUNCATE;
+	parts->plan.full_scan = table->options->full_scan;
+	if (parts->plan.full_scan != SCYLLA_FULL_SCAN_ALLOW)
+		parts->plan.unbound_key = scylla_full_scan_unbound(table, quals);
 	parts->plan.arm_count = 1;
 	parts->plan.arms = arm;
 	parts->plan.limit_bind = -1;

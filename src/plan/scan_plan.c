@@ -143,7 +143,9 @@ encode_table(const ScyllaScanPlan *plan)
 	packed = lappend(packed, makeInteger(plan->max_in_flight));
 	packed = lappend(packed, makeInteger(plan->is_excess_truncated));
 	packed = lappend(packed, makeInteger(MyProcPid));
-	return lappend(packed, makeInteger(++last_number));
+	packed = lappend(packed, makeInteger(++last_number));
+	packed = lappend(packed, makeInteger(plan->full_scan));
+	return lappend(packed, plan->unbound_key != NULL ? makeString(plan->unbound_key) : NULL);
 }
 
 ScyllaPlanId
@@ -165,6 +167,8 @@ decode_table(List *packed, ScyllaScanPlan *plan)
 	plan->fetch_size = intVal(list_nth(packed, 5));
 	plan->max_in_flight = intVal(list_nth(packed, 6));
 	plan->is_excess_truncated = intVal(list_nth(packed, 7)) != 0;
+	plan->full_scan = (ScyllaFullScan) intVal(list_nth(packed, 10));
+	plan->unbound_key = list_nth(packed, 11) != NULL ? strVal(list_nth(packed, 11)) : NULL;
 }
 
 static List *

@@ -123,6 +123,8 @@ typedef struct ScyllaScanPlan
 	int fetch_size;
 	int max_in_flight;
 	bool is_excess_truncated;
+	ScyllaFullScan full_scan;
+	char *unbound_key; /* partition key columns that nothing compares, for its message; or NULL */
 	/* what is asked for */
 	int column_count;
 	ScyllaFetchColumn *columns;
