@@ -275,6 +275,14 @@ extern bool cql_session_node(const cql_session *session, int index, cql_shard_in
 /* The index-th shard that this session has used, of all nodes. */
 extern bool cql_session_shard(const cql_session *session, int index, cql_shard_info *out);
 
+/*
+ * The whole ring as at most max ranges, in its order, each held by one node (and shard) as far as
+ * that number allows: of the table's tablets where they are known, else of vnodes. Returns how many;
+ * 0: nothing is known of the ring yet. As token_range of requests they go where their rows are.
+ */
+extern int cql_session_split_ring(const cql_session *session, const char *keyspace,
+								  const char *table, cql_token_range *ranges, int max);
+
 /* ---- statements ---- */
 
 typedef struct cql_column
@@ -330,13 +338,6 @@ extern CQL_MUST_CHECK cql_status cql_prepare_submit(cql_session *session, const 
 extern CQL_MUST_CHECK cql_status cql_request_take_statement(cql_request *request,
 															cql_statement **statement,
 															cql_error *error);
-
-/* (start, end] on the ring, as in token(k) > start AND token(k) <= end. */
-typedef struct cql_token_range
-{
-	int64_t start;
-	int64_t end;
-} cql_token_range;
 
 /* Zero is a sensible default for every field but consistency. Nothing in it need outlive the
  * call. */

@@ -246,6 +246,13 @@ extern bool cql_key_measure(const cql_cell *components, int count, size_t *len);
 /* Write it, where it was measured before. */
 extern void cql_key_write(const cql_cell *components, int count, uint8_t *out);
 
+/* (start, end] on the ring, as in token(k) > start AND token(k) <= end. */
+typedef struct cql_token_range
+{
+	int64_t start;
+	int64_t end;
+} cql_token_range;
+
 /* The place of a serialized key on the ring, as CQL's token() tells it. */
 extern int64_t cql_key_token(const uint8_t *key, size_t len);
 

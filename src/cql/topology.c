@@ -737,7 +737,7 @@ cql_topology_learn(cql_session *session, const cql_column *column, cql_cell payl
 	cql_topology *topology = &session->topology;
 	cql_reader reader = cql_reader_over(payload.data, (size_t) payload.len);
 	cql_tablet_replica replicas[CQL_MAX_REPLICAS];
-	cql_ring_range range;
+	cql_token_range range;
 	cql_cell first = cql_read_bytes(&reader);
 	cql_cell last = cql_read_bytes(&reader);
 	cql_cell list = cql_read_bytes(&reader);

@@ -79,7 +79,7 @@ static void
 take_tablet(void)
 {
 	cql_tablet_replica replicas[CQL_MAX_REPLICAS] = {0};
-	cql_ring_range range = {.start = next_number()};
+	cql_token_range range = {.start = next_number()};
 	int64_t node;
 	int count = 0;
 

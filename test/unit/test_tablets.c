@@ -97,7 +97,7 @@ test_tablets_of_100_tables(void **state)
 			cql_tablet_replica replicas[3] = {{(uint16_t) (j % NODES), 0},
 											  {(uint16_t) ((j + 1) % NODES), 1},
 											  {(uint16_t) ((j + 2) % NODES), 2}};
-			cql_ring_range range = {(int64_t) ((uint64_t) INT64_MIN + j * width),
+			cql_token_range range = {(int64_t) ((uint64_t) INT64_MIN + j * width),
 									(int64_t) ((uint64_t) INT64_MIN + (j + 1) * width)};
 
 			assert_true(cql_tablets_put(&tables[i], range, replicas, 3));
@@ -120,8 +120,8 @@ test_tablets_refuse_an_empty_range(void **state)
 
 	(void) state;
 	cql_tablets_init(&tablets);
-	assert_false(cql_tablets_put(&tablets, (cql_ring_range) {5, 5}, &replica, 1));
-	assert_false(cql_tablets_put(&tablets, (cql_ring_range) {5, 4}, &replica, 1));
+	assert_false(cql_tablets_put(&tablets, (cql_token_range) {5, 5}, &replica, 1));
+	assert_false(cql_tablets_put(&tablets, (cql_token_range) {5, 4}, &replica, 1));
 	assert_int_equal(tablets.count, 0);
 	cql_tablets_cleanup(&tablets);
 }
@@ -131,7 +131,7 @@ static void
 test_split(void **state)
 {
 	static const int64_t ends[] = {INT64_MIN + 1, -5, 0, 7, INT64_MAX - 1};
-	cql_ring_range ranges[8];
+	cql_token_range ranges[8];
 
 	(void) state;
 	for (int max = 1; max <= 8; max++)
@@ -176,7 +176,7 @@ put_tablets(void *argument)
 	(void) argument;
 	cql_tablets_init(&tablets);
 	for (int i = 0; i < 40 && is_done; i++)
-		is_done = cql_tablets_put(&tablets, (cql_ring_range) {i * 10, i * 10 + 10}, replicas,
+		is_done = cql_tablets_put(&tablets, (cql_token_range) {i * 10, i * 10 + 10}, replicas,
 								  i < 20 ? 2 : 3);
 	/* whether or not it failed: what was put first is still there */
 	if (tablets.count > 0)

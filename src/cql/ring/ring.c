@@ -232,7 +232,7 @@ cql_ring_share(const cql_ring *ring, uint16_t node)
 }
 
 int
-cql_ring_split(const int64_t *ends, size_t count, cql_ring_range *ranges, int max)
+cql_ring_split(const int64_t *ends, size_t count, cql_token_range *ranges, int max)
 {
 	/* One piece more than ends: what lies behind the last of them. */
 	size_t pieces = count + (count == 0 || ends[count - 1] != INT64_MAX);

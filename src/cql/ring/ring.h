@@ -85,12 +85,6 @@ extern double cql_ring_share(const cql_ring *ring, uint16_t node);
  * The whole ring as at most max ranges (start, end], in order, each of as few vnodes as that
  * allows; together they hold every token. Returns how many. An empty ring is one range.
  */
-typedef struct cql_ring_range
-{
-	int64_t start;
-	int64_t end;
-} cql_ring_range;
-
-extern int cql_ring_split(const int64_t *ends, size_t count, cql_ring_range *ranges, int max);
+extern int cql_ring_split(const int64_t *ends, size_t count, cql_token_range *ranges, int max);
 
 #endif /* CQL_RING_RING_H */

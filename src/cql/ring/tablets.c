@@ -125,7 +125,7 @@ shift(cql_tablets *tablets, size_t from, size_t to)
 }
 
 bool
-cql_tablets_put(cql_tablets *tablets, cql_ring_range range, const cql_tablet_replica *replicas,
+cql_tablets_put(cql_tablets *tablets, cql_token_range range, const cql_tablet_replica *replicas,
 				int count)
 {
 	size_t begin;

@@ -31,7 +31,7 @@ extern void cql_tablets_cleanup(cql_tablets *tablets);
 extern size_t cql_tablets_byte_count(const cql_tablets *tablets);
 
 /* In the place of all that it overlaps. False: out of memory, or first >= last; nothing changed. */
-extern bool cql_tablets_put(cql_tablets *tablets, cql_ring_range range,
+extern bool cql_tablets_put(cql_tablets *tablets, cql_token_range range,
 							const cql_tablet_replica *replicas, int count);
 /* The replicas of a token's tablet, in the server's order; returns how many, 0: not known. */
 extern int cql_tablets_find(const cql_tablets *tablets, int64_t token,
