@@ -130,6 +130,8 @@ SELECT bool_and(is_same(q)) FROM unnest(ARRAY[
 	'SELECT count(*), sum(d) FROM m WHERE k = 1 AND c IN (1, 2, NULL, 1) AND d > 1',
 	'SELECT count(*), sum(i) FROM m WHERE k = 1 AND c = 1 OR k = 2 AND c > 3',
 	'SELECT count(*) FROM m WHERE k = 2 HAVING count(*) > 100',
+	'SELECT count(*) FROM m WHERE k = 2 AND now() < ''2000-01-01''',
+	'SELECT k, count(*) FROM m WHERE now() < ''2000-01-01'' GROUP BY k',
 	'SELECT k, count(*), sum(i), min(w) FROM m GROUP BY k',
 	'SELECT k, count(*), count(c) FROM m WHERE k IN (1, 3, 9) GROUP BY k',
 	'SELECT k, c, count(*), avg(n) FROM m GROUP BY k, c',

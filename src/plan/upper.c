@@ -359,6 +359,18 @@ add_upper_path(PlannerInfo *root, RelOptInfo *output_rel, UpperPath *upper)
 	add_path(output_rel, (Path *) path);
 }
 
+/* A clause without variables decides in a node above the scan, which a plan of groups has not. */
+static bool
+has_gating_clause(const RelOptInfo *rel)
+{
+	ListCell *cell;
+
+	foreach (cell, rel->baserestrictinfo)
+		if (lfirst_node(RestrictInfo, cell)->pseudoconstant)
+			return true;
+	return false;
+}
+
 static void
 add_grouping_path(PlannerInfo *root, RelOptInfo *input_rel, RelOptInfo *output_rel,
 				  const GroupPathExtraData *extra, bool is_partial)
@@ -368,7 +380,8 @@ add_grouping_path(PlannerInfo *root, RelOptInfo *input_rel, RelOptInfo *output_r
 	upper->rel = input_rel;
 	upper->is_grouped = root->parse->groupClause != NIL;
 	upper->having = is_partial ? NIL : (List *) extra->havingQual;
-	if (root->parse->groupingSets != NIL || !split_exactly(input_rel, &upper->parts) ||
+	if (root->parse->groupingSets != NIL || has_gating_clause(input_rel) ||
+		!split_exactly(input_rel, &upper->parts) ||
 		!match_target(root, output_rel->reltarget, upper))
 		return;
 	if (upper->is_grouped && !name_groups(upper))
