@@ -102,6 +102,17 @@ ALTER FOREIGN TABLE by_hand OPTIONS (SET views 'v ((a), b) * (c)');
 ALTER SERVER read_s OPTIONS (use_views 'false');
 ALTER SERVER read_s OPTIONS (indexes 'a (b)');
 
+-- the remote side, item by item
+SELECT kind, name, cql_type, key, regexp_replace(detail, '; compaction.*', '') AS detail, mismatch
+FROM scylla_describe('read_paths.item');
+ALTER FOREIGN TABLE read_paths.item ALTER name TYPE int, ALTER note OPTIONS (SET type 'int'),
+	ALTER id OPTIONS (SET key 'clustering 1 desc'), DROP codes, ADD other int;
+SELECT name, mismatch FROM scylla_describe('read_paths.item') WHERE mismatch IS NOT NULL;
+SELECT kind, name, detail FROM scylla_describe('read_paths.by_day') WHERE kind <> 'column';
+SELECT * FROM scylla_describe('by_hand');
+SELECT * FROM scylla_describe('pg_class');
+\echo :LAST_ERROR_SQLSTATE
+
 -- indexes and views that are made later are found anew
 SELECT scylla_execute('read_s', 'DROP MATERIALIZED VIEW read_paths.by_name');
 SELECT scylla_execute('read_s', 'DROP INDEX read_paths.item_name');

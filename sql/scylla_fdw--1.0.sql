@@ -167,6 +167,21 @@ COMMENT ON FUNCTION scylla_disconnect_all() IS 'closes this backend''s connectio
 COMMENT ON FUNCTION scylla_refresh() IS 'forgets what is cached of remote schemas';
 COMMENT ON FUNCTION scylla_refresh(text) IS 'forgets what is cached of a server''s schema';
 
+CREATE FUNCTION scylla_describe(
+	relation regclass,
+	OUT kind text,
+	OUT name text,
+	OUT cql_type text,
+	OUT key text,
+	OUT detail text,
+	OUT mismatch text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION scylla_describe(regclass)
+	IS 'what a foreign table stands for, item by item, and where its definition does not fit';
+
 CREATE FUNCTION scylla_fdw_version()
 RETURNS text
 AS 'MODULE_PATHNAME'

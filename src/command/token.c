@@ -19,6 +19,7 @@
 #include "catalog/schema.h"
 #include "catalog/table.h"
 #include "command/bind_value.h"
+#include "command/describe.h"
 #include "exec/scan.h"
 
 /* In the memory of the function's expression. */
@@ -38,22 +39,6 @@ typedef struct TokenMaker
 
 /* ---- the table ---- */
 
-static void
-check_relation(Oid relid)
-{
-	char *name;
-
-	LockRelationOid(relid, AccessShareLock);
-	name = get_rel_name(relid);
-	if (name == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("relation with OID %u does not exist", relid)));
-	if (get_rel_relkind(relid) != RELKIND_FOREIGN_TABLE ||
-		GetFdwRoutineByRelId(relid)->IterateForeignScan != scyllaIterateForeignScan)
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-						errmsg("\"%s\" is not a foreign table of scylla_fdw", name)));
-}
-
 static TokenMaker *
 make_maker(Oid relid)
 {
@@ -62,7 +47,7 @@ make_maker(Oid relid)
 	cql_type_arena *arena;
 	int count;
 
-	check_relation(relid);
+	scylla_check_foreign_table(relid);
 	table = scylla_table_open(relid, GetUserId());
 	arena = scylla_type_arena_new();
 	count = table->partition_count;
