@@ -1,0 +1,123 @@
+-- Foreign tables as partitions of a PostgreSQL table: pruning, order and limit through the parent,
+-- joins and aggregates partition by partition.
+\getenv host SCYLLA_TEST_HOST
+\getenv port SCYLLA_TEST_PORT
+\set VERBOSITY terse
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS scylla_fdw;
+RESET client_min_messages;
+CREATE SCHEMA partitioned_test;
+SET search_path = partitioned_test, public;
+CREATE SERVER partitioned_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
+	keyspace 'fdw_partitioned', read_consistency 'one', write_consistency 'one');
+
+DO $$
+BEGIN
+	PERFORM scylla_execute('partitioned_server', 'DROP KEYSPACE IF EXISTS fdw_partitioned');
+	PERFORM scylla_execute('partitioned_server', 'CREATE KEYSPACE fdw_partitioned WITH replication = '
+		'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
+	PERFORM scylla_execute('partitioned_server', format('CREATE TABLE fdw_partitioned.%s (k int, '
+		'c int, v int, n bigint, PRIMARY KEY (k, c))', t)) FROM unnest('{a,b,x,y}'::text[]) t;
+END
+$$;
+
+-- Two tables of the same bounds: the first partitions are remote, the last one is local.
+CREATE TABLE readings (k int, c int NOT NULL, v int, n bigint) PARTITION BY RANGE (k);
+CREATE FOREIGN TABLE readings_a PARTITION OF readings FOR VALUES FROM (0) TO (10)
+	SERVER partitioned_server OPTIONS (table 'a');
+CREATE FOREIGN TABLE readings_b PARTITION OF readings FOR VALUES FROM (10) TO (20)
+	SERVER partitioned_server OPTIONS (table 'b');
+CREATE TABLE readings_c PARTITION OF readings FOR VALUES FROM (20) TO (30);
+CREATE TABLE names (k int, c int NOT NULL, v int, n bigint) PARTITION BY RANGE (k);
+CREATE FOREIGN TABLE names_x PARTITION OF names FOR VALUES FROM (0) TO (10)
+	SERVER partitioned_server OPTIONS (table 'x');
+CREATE FOREIGN TABLE names_y PARTITION OF names FOR VALUES FROM (10) TO (20)
+	SERVER partitioned_server OPTIONS (table 'y');
+CREATE TABLE names_z PARTITION OF names FOR VALUES FROM (20) TO (30);
+CREATE TABLE readings_local (k int, c int, v int, n bigint);
+CREATE TABLE names_local (k int, c int, v int, n bigint);
+INSERT INTO readings_local SELECT k, c, k * 10 + c, k * 1000000000000
+	FROM generate_series(1, 29, 2) k, generate_series(1, 4) c;
+INSERT INTO names_local SELECT k, 1, -k, k FROM generate_series(1, 29, 4) k;
+DO $$
+BEGIN
+	PERFORM scylla_execute('partitioned_server', format('INSERT INTO fdw_partitioned.%s (k, c, v, n) '
+		'VALUES (?, ?, ?, ?)', CASE WHEN k < 10 THEN 'a' ELSE 'b' END), k, c, v, n)
+		FROM readings_local WHERE k < 20;
+	PERFORM scylla_execute('partitioned_server', format('INSERT INTO fdw_partitioned.%s (k, c, v, n) '
+		'VALUES (?, ?, ?, ?)', CASE WHEN k < 10 THEN 'x' ELSE 'y' END), k, c, v, n)
+		FROM names_local WHERE k < 20;
+END
+$$;
+INSERT INTO readings_c SELECT * FROM readings_local WHERE k >= 20;
+INSERT INTO names_z SELECT * FROM names_local WHERE k >= 20;
+ANALYZE readings_c;
+ANALYZE names_z;
+
+CREATE FUNCTION explain(query text, options text DEFAULT 'COSTS OFF') RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN QUERY EXECUTE format('EXPLAIN (VERBOSE, %s) %s', options, query);
+END
+$$;
+CREATE FUNCTION is_same(query text) RETURNS bool LANGUAGE plpgsql AS $$
+DECLARE
+	copy text := regexp_replace(query, '\m(readings|names)\M', '\1_local', 'g');
+	remote text;
+	local text;
+	form text := 'SELECT string_agg(x::text, '' '') FROM (%s) x';
+BEGIN
+	EXECUTE format(form, query) INTO remote;
+	EXECUTE format(form, copy) INTO local;
+	IF remote IS DISTINCT FROM local THEN
+		RAISE WARNING E'% gives\n% not\n%', query, remote, local;
+	END IF;
+	RETURN remote IS NOT DISTINCT FROM local;
+END
+$$;
+
+-- pruning: of the plan, and when it runs
+SELECT explain('SELECT v FROM readings WHERE k = 3');
+SELECT explain('SELECT v FROM readings WHERE k >= 20');
+PREPARE of_key(int) AS SELECT v FROM readings WHERE k = $1 ORDER BY v;
+SET plan_cache_mode = force_generic_plan;
+EXPLAIN (VERBOSE, COSTS OFF) EXECUTE of_key(13);
+EXECUTE of_key(13);
+EXECUTE of_key(21);
+EXECUTE of_key(35);
+RESET plan_cache_mode;
+
+-- order and limit
+SELECT explain('SELECT c, v FROM readings WHERE k = 3 ORDER BY c DESC LIMIT 2');
+SELECT explain('SELECT v FROM readings LIMIT 5');
+
+SET enable_partitionwise_join = on;
+SET enable_partitionwise_aggregate = on;
+SELECT explain('SELECT r.v, n.v FROM readings r JOIN names n USING (k) WHERE r.k = 5 AND n.c = 1');
+SELECT explain('SELECT count(*), min(v), max(v), sum(v), avg(n) FROM readings');
+SELECT explain('SELECT count(*), min(v), max(v), sum(v) FROM readings');
+SELECT explain('SELECT k, count(*), avg(n) FROM readings GROUP BY k');
+SELECT bool_and(is_same(q)) FROM unnest(ARRAY[
+	'SELECT * FROM readings ORDER BY k, c',
+	'SELECT c, v FROM readings WHERE k = 3 ORDER BY c DESC LIMIT 2',
+	'SELECT v FROM readings WHERE k IN (3, 13, 23) ORDER BY v',
+	'SELECT c, v FROM readings WHERE k IN (3, 13, 23) ORDER BY c, v LIMIT 5',
+	'SELECT count(*) FROM (SELECT v FROM readings LIMIT 45) x',
+	'SELECT r.k, r.v, n.v FROM readings r JOIN names n USING (k) ORDER BY 1, 2',
+	'SELECT r.k, r.v, n.v FROM readings r LEFT JOIN names n ON r.k = n.k AND n.c = r.c ORDER BY 1, 2',
+	'SELECT count(*), min(v), max(v), sum(v) FROM readings',
+	'SELECT count(*), avg(n), sum(n) FROM readings',
+	'SELECT k, count(*), avg(n) FROM readings GROUP BY k ORDER BY k',
+	'SELECT k, c, sum(v) FROM readings GROUP BY k, c HAVING sum(v) > 100 ORDER BY k, c',
+	'SELECT c, count(*), max(v) FROM readings GROUP BY c ORDER BY c',
+	'SELECT DISTINCT k FROM readings ORDER BY k']) q;
+RESET enable_partitionwise_join;
+RESET enable_partitionwise_aggregate;
+
+DO $$
+BEGIN
+	PERFORM scylla_execute('partitioned_server', 'DROP KEYSPACE fdw_partitioned');
+END
+$$;
+SET client_min_messages = warning;
+DROP SCHEMA partitioned_test CASCADE;
+DROP SERVER partitioned_server CASCADE;
