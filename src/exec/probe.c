@@ -36,12 +36,13 @@ is_skipped(const ScyllaProbes *probes, int i)
  * where all those before it are bound: so where one is left out, the rest is, too.
  */
 static int
-count_within_cap(const ScyllaScanArm *arm, const ScyllaConditionValues *values)
+count_within_cap(const ScyllaProbes *probes, const ScyllaConditionValues *values)
 {
+	const ScyllaScanArm *arm = probes->arm;
 	double product = 1;
 
 	/* An index is asked by the condition on its column, wherever that stands. */
-	if (arm->access == SCYLLA_ACCESS_INDEX)
+	if (arm->access == SCYLLA_ACCESS_INDEX || probes->is_complete)
 		return arm->condition_count;
 	for (int i = arm->partition_conditions; i < arm->condition_count; i++)
 	{
@@ -66,7 +67,7 @@ scylla_probes_open(ScyllaProbes *probes, const ScyllaConditionValues *values)
 	probes->has_next = values != NULL;
 	if (values == NULL)
 		return;
-	sent = count_within_cap(arm, values);
+	sent = count_within_cap(probes, values);
 	probes->needs_recheck = sent < arm->condition_count;
 	for (int i = 0; i < arm->condition_count; i++)
 	{

@@ -24,6 +24,7 @@ typedef struct ScyllaProbes
 	const ScyllaConditionValues *values;
 	uint64 skipped;     /* for the CQL text: conditions that are not sent */
 	bool needs_recheck; /* some of those are not true of every row */
+	bool is_complete;   /* all conditions are sent, however many combinations that makes */
 	double count;       /* so many probes there will be, at most */
 	int32 limit;        /* bound as the statement's LIMIT; 0: it has none. To be set after open() */
 	/* the next combination */

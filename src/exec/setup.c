@@ -13,6 +13,14 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+static bool
+asks_for_empty(const ScyllaScanArm *arm)
+{
+	return arm->condition_count > 0 &&
+		   arm->conditions[arm->condition_count - 1].form == SCYLLA_FORM_EMPTY;
+}
+
+/* What the server aggregates, and which of two arms a row is of, can't be checked again. */
 static void
 make_arms(ScyllaScanSetup *setup, List *exprs)
 {
@@ -24,6 +32,7 @@ make_arms(ScyllaScanSetup *setup, List *exprs)
 		arm->arm = &setup->plan->arms[i];
 		arm->params = scylla_params_new(arm->arm, exprs, setup->remote.local_table);
 		arm->probes = scylla_probes_new(arm->arm);
+		arm->probes->is_complete = setup->plan->is_aggregated || asks_for_empty(arm->arm);
 	}
 }
 
