@@ -171,6 +171,13 @@ EXECUTE total(3, 1);
 EXECUTE total(3, 2);
 EXECUTE total(4, 2);
 
+-- a condition that is not of the rows
+PREPARE gated(int) AS SELECT count(*), max(i) FROM m WHERE k = 2 AND $1 > 5;
+SET plan_cache_mode = force_generic_plan;
+EXECUTE gated(6);
+EXECUTE gated(4);
+RESET plan_cache_mode;
+
 -- NOT NULL is a promise that there are no empty values
 CREATE FOREIGN TABLE promised (k int OPTIONS (key 'partition 1', type 'int') NOT NULL,
 	c int OPTIONS (key 'clustering 1 asc', type 'int') NOT NULL,
