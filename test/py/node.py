@@ -130,6 +130,7 @@ def error_body(code, message, extra=b""):
 
 # ---- statements ----
 
+LIMIT = "[limit]"  # the bind variable of LIMIT ?, as servers call it
 NAME = r'(?:"(?:[^"]|"")*"|\w+)'
 
 
@@ -166,6 +167,8 @@ class Statement:
         self.binds = [(name, self.type_of(name)) for name in self.find_binds(text)]
 
     def type_of(self, name):
+        if name == LIMIT:
+            return "int"
         return self.table.columns.get(name, "text") if self.table else "text"
 
     def find_columns(self, text):
@@ -183,7 +186,8 @@ class Statement:
         if found:
             pairs = zip(found[1].split(","), found[2].split(","))
             return [unquote(name) for name, value in pairs if value.strip() == "?"]
-        return [unquote(name) for name in re.findall(r"(%s)\s*(?:=|<=|>=|<|>)\s*\?" % NAME, text)]
+        names = [unquote(name) for name in re.findall(r"(%s)\s*(?:=|<=|>=|<|>)\s*\?" % NAME, text)]
+        return names + [LIMIT] * bool(re.search(r"\bLIMIT\s+\?", text, re.I))
 
     def prepared(self):
         keys = [index for index, (name, _) in enumerate(self.binds) if self.table and name in self.table.key]
@@ -206,8 +210,10 @@ class Statement:
         rows, has_more = self.table.page(request, number) if self.table else ([], False)
         if self.binds and not re.search(r"[<>]=?\s*\?", self.text):
             wanted = dict(zip((name for name, _ in self.binds), request.values))
+            limit = wanted.pop(LIMIT, None)
             rows = [row for row in rows
                     if all(encode(self.type_of(name), row[name]) == value for name, value in wanted.items())]
+            rows = rows[:struct.unpack(">i", limit)[0]] if limit else rows
         return rows_body(self.keyspace, self.name, self.columns, rows,
                          str(number + 1).encode() if has_more else None,
                          request.is_metadata_skipped)

@@ -55,7 +55,7 @@ def test_empty_pages(pages, pg, make_paged):
     connection = pg()
     for _ in range(2):
         assert query(connection, "SELECT k, v FROM %s" % table) == rows_of(pages)
-    assert query(connection, "SELECT count(*) FROM %s" % table) == [(len(rows_of(pages)),)]
+    assert query(connection, "SELECT count(*) FROM (SELECT k FROM %s OFFSET 0) x" % table) == [(len(rows_of(pages)),)]
     assert executes(node) == 3 * list(range(len(pages)))
 
 
@@ -138,15 +138,13 @@ def test_values_outlive_their_page(outlive, pg, nodes, make_server, make_table):
         assert all(row[0] == row[1] for row in rows)
 
 
-@pytest.mark.parametrize("leave", ["limit", "close", "rollback", "error"])
+@pytest.mark.parametrize("leave", ["close", "rollback", "error"])
 def test_scan_that_is_left(leave, pg, make_paged):
     """A page asked for ahead that nobody wants any more: thrown away when it comes."""
     node, table = make_paged([[(10 * page + row, "v") for row in range(3)] for page in range(4)])
     connection = pg()
     node.rule(EXECUTE, hold(), when=lambda request: request.paging_state)
-    if leave == "limit":
-        assert query(connection, "SELECT k FROM %s LIMIT 1" % table) == [(0,)]
-    elif leave == "error":
+    if leave == "error":
         assert failure(connection, "SELECT 1 / (k - 1) FROM %s" % table).pgcode == "22012"
     else:
         query(connection, "BEGIN; DECLARE c CURSOR FOR SELECT k FROM %s" % table)
