@@ -57,12 +57,7 @@ split_exactly(RelOptInfo *rel, ScyllaScanParts *parts)
 {
 	const ScyllaRelPlan *plan = rel->fdw_private;
 	const ScyllaScanArm *arm;
-	ListCell *cell;
 
-	/* What is checked once, above the scan, nobody would check above the aggregates. */
-	foreach (cell, rel->baserestrictinfo)
-		if (lfirst_node(RestrictInfo, cell)->pseudoconstant)
-			return false;
 	scylla_scan_split(plan->table, plan->quals, parts);
 	if (parts->filter != NIL || parts->plan.arm_count != 1)
 		return false;
