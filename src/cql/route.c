@@ -105,7 +105,7 @@ find_targets(const cql_session *session, const cql_request *request, target *tar
 	if (statement->keyspace == NULL)
 		return 0;
 	count = cql_ring_replicas(&topology->ring, &statement->keyspace->replication, request->token,
-							  nodes);
+							  request->is_local ? topology->local_dc : CQL_NO_ID, nodes);
 	for (int i = 0; i < count; i++)
 	{
 		cql_node *node = topology->nodes[nodes[i]];

@@ -68,7 +68,7 @@ static void
 answer_replicas(int64_t token)
 {
 	uint16_t nodes[CQL_MAX_REPLICAS];
-	int count = cql_ring_replicas(&ring, &replication, token, nodes);
+	int count = cql_ring_replicas(&ring, &replication, token, CQL_NO_ID, nodes);
 
 	for (int i = 0; i < count; i++)
 		printf("%d ", nodes[i]);

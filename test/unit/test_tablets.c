@@ -63,12 +63,16 @@ test_ring_of_500_nodes(void **state)
 				  (seconds() - began) * 1e3, cql_ring_byte_count(&ring) / 1024);
 	assert_int_equal(ring.count, NODES * TOKENS_OF_NODE);
 	/* tokens, owners, places; nothing for any keyspace */
-	assert_in_range(cql_ring_byte_count(&ring), 1, NODES * TOKENS_OF_NODE * 10 + NODES * 4 + 1024);
+	assert_in_range(cql_ring_byte_count(&ring), 1, NODES * TOKENS_OF_NODE * 11 + NODES * 4 + 1024);
 	for (int i = 0; i < 1000; i++)
 	{
 		uint16_t nodes[CQL_MAX_REPLICAS];
 
-		assert_int_equal(cql_ring_replicas(&ring, &replication, next_token(&seed), nodes), 6);
+		int64_t token = next_token(&seed);
+
+		assert_int_equal(cql_ring_replicas(&ring, &replication, token, 1, nodes), 3);
+		assert_int_equal(places[nodes[0]].dc, 1);
+		assert_int_equal(cql_ring_replicas(&ring, &replication, token, CQL_NO_ID, nodes), 6);
 		for (int j = 0; j < 6; j++)
 			for (int k = 0; k < j; k++)
 			{
@@ -98,7 +102,7 @@ test_tablets_of_100_tables(void **state)
 											  {(uint16_t) ((j + 1) % NODES), 1},
 											  {(uint16_t) ((j + 2) % NODES), 2}};
 			cql_token_range range = {(int64_t) ((uint64_t) INT64_MIN + j * width),
-									(int64_t) ((uint64_t) INT64_MIN + (j + 1) * width)};
+									 (int64_t) ((uint64_t) INT64_MIN + (j + 1) * width)};
 
 			assert_true(cql_tablets_put(&tables[i], range, replicas, 3));
 		}

@@ -48,6 +48,54 @@ count_places(cql_ring *ring)
 	return true;
 }
 
+void
+cql_ring_cleanup(cql_ring *ring)
+{
+	cql_release(ring->tokens);
+	cql_release(ring->starts);
+	cql_release(ring->owners);
+	cql_release(ring->places);
+	memset(ring, 0, sizeof *ring);
+}
+
+size_t
+cql_ring_byte_count(const cql_ring *ring)
+{
+	return sizeof *ring + ring->count * (sizeof *ring->tokens + sizeof *ring->owners) +
+		   ring->node_limit * sizeof *ring->places +
+		   (((size_t) 1 << ring->start_bits) + 1) * sizeof *ring->starts;
+}
+
+/* The upper bits of a token, in the ring's order. */
+static size_t
+slot_of(const cql_ring *ring, int64_t token)
+{
+	uint64_t biased = (uint64_t) token + (UINT64_C(1) << 63);
+
+	return ring->start_bits > 0 ? (size_t) (biased >> (64 - ring->start_bits)) : 0;
+}
+
+/* About eight tokens a slot, so that a search stays within a cache line or two. */
+static bool
+index_tokens(cql_ring *ring)
+{
+	size_t slots;
+	size_t slot = 0;
+
+	while (ring->start_bits < 16 && ((size_t) 8 << ring->start_bits) < ring->count)
+		ring->start_bits++;
+	slots = (size_t) 1 << ring->start_bits;
+	ring->starts = cql_alloc((slots + 1) * sizeof *ring->starts);
+	if (ring->starts == NULL)
+		return false;
+	for (size_t i = 0; i < ring->count; i++)
+		while (slot <= slot_of(ring, ring->tokens[i]))
+			ring->starts[slot++] = (uint32_t) i;
+	while (slot <= slots)
+		ring->starts[slot++] = (uint32_t) ring->count;
+	return true;
+}
+
 bool
 cql_ring_init(cql_ring *ring, cql_ring_token *tokens, size_t count, const cql_place *places,
 			  uint16_t node_limit)
@@ -73,7 +121,7 @@ cql_ring_init(cql_ring *ring, cql_ring_token *tokens, size_t count, const cql_pl
 		ring->tokens[ring->count] = tokens[i].token;
 		ring->owners[ring->count++] = tokens[i].owner;
 	}
-	if (!count_places(ring))
+	if (!count_places(ring) || !index_tokens(ring))
 	{
 		cql_ring_cleanup(ring);
 		return false;
@@ -81,39 +129,17 @@ cql_ring_init(cql_ring *ring, cql_ring_token *tokens, size_t count, const cql_pl
 	return true;
 }
 
-void
-cql_ring_cleanup(cql_ring *ring)
-{
-	cql_release(ring->tokens);
-	cql_release(ring->owners);
-	cql_release(ring->places);
-	memset(ring, 0, sizeof *ring);
-}
-
-size_t
-cql_ring_byte_count(const cql_ring *ring)
-{
-	return sizeof *ring + ring->count * (sizeof *ring->tokens + sizeof *ring->owners) +
-		   ring->node_limit * sizeof *ring->places;
-}
-
 size_t
 cql_ring_find(const cql_ring *ring, int64_t token)
 {
-	const int64_t *base = ring->tokens;
-	size_t left = ring->count;
+	size_t slot = slot_of(ring, token);
+	size_t at = ring->starts[slot];
+	size_t end = ring->starts[slot + 1];
 
-	/* Without a branch that depends on the data: each step halves what is left. */
-	while (left > 1)
-	{
-		size_t half = left / 2;
-
-		base += base[half - 1] < token ? half : 0;
-		left -= half;
-	}
-	base += *base < token;
+	while (at < end && ring->tokens[at] < token)
+		at++;
 	/* Behind the last token the ring begins anew. */
-	return (size_t) (base - ring->tokens) < ring->count ? (size_t) (base - ring->tokens) : 0;
+	return at < ring->count ? at : 0;
 }
 
 static bool
@@ -159,7 +185,8 @@ has_rack(const cql_ring *ring, const uint16_t *nodes, int count, cql_place place
  * second one only as often as there are more replicas than racks.
  */
 static int
-find_network(const cql_ring *ring, const cql_replication *replication, size_t at, uint16_t *nodes)
+find_network(const cql_ring *ring, const cql_replication *replication, size_t at, uint16_t only_dc,
+			 uint16_t *nodes)
 {
 	int left[CQL_MAX_DCS];
 	int repeats[CQL_MAX_DCS];
@@ -168,7 +195,7 @@ find_network(const cql_ring *ring, const cql_replication *replication, size_t at
 
 	for (int dc = 0; dc < ring->dc_limit; dc++)
 	{
-		int factor = replication->factors[dc];
+		int factor = only_dc == CQL_NO_ID || only_dc == dc ? replication->factors[dc] : 0;
 
 		left[dc] = factor < ring->dc_nodes[dc] ? factor : ring->dc_nodes[dc];
 		repeats[dc] = factor - ring->dc_racks[dc];
@@ -194,7 +221,7 @@ find_network(const cql_ring *ring, const cql_replication *replication, size_t at
 
 int
 cql_ring_replicas(const cql_ring *ring, const cql_replication *replication, int64_t token,
-				  uint16_t *nodes)
+				  uint16_t dc, uint16_t *nodes)
 {
 	if (ring->count == 0)
 		return 0;
@@ -206,7 +233,7 @@ cql_ring_replicas(const cql_ring *ring, const cql_replication *replication, int6
 																	  : CQL_MAX_REPLICAS,
 							   cql_ring_find(ring, token), nodes);
 		case CQL_STRATEGY_NETWORK:
-			return find_network(ring, replication, cql_ring_find(ring, token), nodes);
+			return find_network(ring, replication, cql_ring_find(ring, token), dc, nodes);
 		case CQL_STRATEGY_LOCAL:
 			break;
 	}

@@ -29,7 +29,9 @@ typedef struct cql_place
 typedef struct cql_ring
 {
 	size_t count;
-	int64_t *tokens;   /* ascending */
+	int64_t *tokens;  /* ascending */
+	uint32_t *starts; /* of tokens with these upper bits: the first one's index */
+	int start_bits;
 	uint16_t *owners;  /* node of each token */
 	cql_place *places; /* by node id */
 	uint16_t node_limit;
@@ -73,10 +75,11 @@ typedef struct cql_replication
 
 /*
  * Replicas of a token in the ring's order, the primary first; returns how many (at most
- * CQL_MAX_REPLICAS), 0 for LOCAL.
+ * CQL_MAX_REPLICAS), 0 for LOCAL. Where the strategy places them by data center, only those of dc
+ * are told unless it is CQL_NO_ID.
  */
 extern int cql_ring_replicas(const cql_ring *ring, const cql_replication *replication,
-							 int64_t token, uint16_t *nodes);
+							 int64_t token, uint16_t dc, uint16_t *nodes);
 
 /* How much of the ring a node is the first owner of, in percent. */
 extern double cql_ring_share(const cql_ring *ring, uint16_t node);
