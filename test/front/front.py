@@ -474,9 +474,18 @@ class Front:
 
     def stop(self):
         for node in self.nodes:
+            node.resume()
             self.call(node.stop())
+        self.call(self.end_tasks())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
+
+    @staticmethod
+    async def end_tasks():
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def down(self, node):
         """It listens no more, its connections are reset, the others tell."""
