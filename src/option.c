@@ -162,6 +162,15 @@ parse_compression(const OptionRow *row, const char *text, void *field)
 	return parse_word(words, text, field);
 }
 
+/* In the order of ScyllaBypassCache. */
+static bool
+parse_bypass_cache(const OptionRow *row, const char *text, void *field)
+{
+	static const char *const words[] = {"auto", "true", "false", NULL};
+
+	return parse_word(words, text, field);
+}
+
 /* In the order of cql_tls_mode. libpq's other words may fall back to plain text, and are none. */
 static bool
 parse_tls_mode(const OptionRow *row, const char *text, void *field)
@@ -518,6 +527,8 @@ static const OptionRow rows[] = {
 	 parse_excess_precision, .allowed = "error or truncate"},
 	{"full_scan", PLACE_SERVER | PLACE_TABLE, FIELD(full_scan), parse_full_scan,
 	 .allowed = "allow, warn or deny"},
+	{"bypass_cache", PLACE_SERVER | PLACE_TABLE, FIELD(bypass_cache), parse_bypass_cache,
+	 .allowed = "auto, true or false"},
 	{"indexes", PLACE_TABLE, FIELD(indexes), parse_indexes,
 	 .allowed =
 		 "a list as IMPORT FOREIGN SCHEMA writes it, as by_age (age), by_tag (values(tags))"},

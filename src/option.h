@@ -41,6 +41,14 @@ typedef enum ScyllaFullScan
 	SCYLLA_FULL_SCAN_DENY
 } ScyllaFullScan;
 
+/* Which reads pass ScyllaDB's row cache by. */
+typedef enum ScyllaBypassCache
+{
+	SCYLLA_BYPASS_AUTO, /* those of the whole ring */
+	SCYLLA_BYPASS_ALL,
+	SCYLLA_BYPASS_NONE
+} ScyllaBypassCache;
+
 /*
  * Options of a server, with the mapping of a user and with a table where one is given (a table's
  * own option overrides its server's). Palloc'ed in the caller's context; read it, don't keep it.
@@ -87,6 +95,7 @@ typedef struct ScyllaOptions
 	int serial_consistency; /* of conditional writes */
 	int fetch_size;         /* rows of a page */
 	ScyllaExcessPrecision excess_precision;
+	int bypass_cache;  /* ScyllaBypassCache */
 	int max_in_flight; /* requests of one statement */
 	int batch_size;    /* rows that PostgreSQL hands over at once where that helps */
 	bool is_updatable;

@@ -98,15 +98,54 @@ scylla_variant_check_page(ScyllaRemote *remote, const ScyllaVariant *variant,
 	scylla_statement_forget(remote->session, variant->statement);
 }
 
+static bool
+bypasses_cache(const ScyllaRemote *remote, const ScyllaVariant *variant)
+{
+	ScyllaAccess access = variant->arm->access;
+
+	switch ((ScyllaBypassCache) remote->plan->bypass_cache)
+	{
+		case SCYLLA_BYPASS_ALL:
+			return true;
+		case SCYLLA_BYPASS_NONE:
+			return false;
+		case SCYLLA_BYPASS_AUTO:
+			break;
+	}
+	/* Rows that are read once would push out those that are read again. */
+	return access == SCYLLA_ACCESS_FULL_SCAN || access == SCYLLA_ACCESS_TOKEN_RANGE;
+}
+
+/*
+ * Prepare a text in the dialect of whom the session is connected to, and give it back. A session
+ * that was not connected is so once the text was prepared, and a node of ScyllaDB then gets its own.
+ */
+static const char *
+prepare_for_peer(const ScyllaRemote *remote, ScyllaVariant *variant, const char *cql)
+{
+	ScyllaReportContext about = {.relation = remote->remote_table};
+	cql_session *session = remote->session->cql;
+
+	if (!bypasses_cache(remote, variant) || !cql_session_is_scylla(session))
+		variant->statement = scylla_prepare(remote->session, cql, &about);
+	if (!bypasses_cache(remote, variant) || !cql_session_is_scylla(session))
+		return cql;
+	if (variant->statement != NULL)
+		scylla_statement_release(variant->statement);
+	cql = psprintf("%s BYPASS CACHE", cql);
+	variant->statement = scylla_prepare(remote->session, cql, &about);
+	return cql;
+}
+
 /* A statement that was prepared before the remote table changed is prepared again. */
 static void
 prepare(const ScyllaRemote *remote, ScyllaVariant *variant)
 {
-	const char *cql = scylla_scan_plan_cql(remote->plan, variant->arm, variant->skipped);
 	ScyllaReportContext about = {.relation = remote->remote_table};
 	ScyllaDrift drift;
+	const char *cql = prepare_for_peer(
+		remote, variant, scylla_scan_plan_cql(remote->plan, variant->arm, variant->skipped));
 
-	variant->statement = scylla_prepare(remote->session, cql, &about);
 	if (!has_drift(remote, variant, &drift))
 		return;
 	scylla_statement_forget(remote->session, variant->statement);

@@ -3,7 +3,7 @@
  * copy, cache and send to workers, and unpacks it. Nobody else knows the layout:
  *
  *   ((keyspace table path_name serverid read_consistency fetch_size max_in_flight
- *     is_excess_truncated pid number)
+ *     is_excess_truncated bypass_cache pid number full_scan unbound_key)
  *    (is_distinct partition_limit limit_bind is_limit_sent is_reversed (order ...))
  *    (is_aggregated (aggregate ...) (group name ...))
  *    (column ...) (arm ...) ((local reason ...) ((what why) ...)))
@@ -142,6 +142,7 @@ encode_table(const ScyllaScanPlan *plan)
 	packed = lappend(packed, makeInteger(plan->fetch_size));
 	packed = lappend(packed, makeInteger(plan->max_in_flight));
 	packed = lappend(packed, makeInteger(plan->is_excess_truncated));
+	packed = lappend(packed, makeInteger(plan->bypass_cache));
 	packed = lappend(packed, makeInteger(MyProcPid));
 	packed = lappend(packed, makeInteger(++last_number));
 	packed = lappend(packed, makeInteger(plan->full_scan));
@@ -153,7 +154,8 @@ scylla_scan_plan_id(List *packed)
 {
 	List *table = linitial(packed);
 
-	return (ScyllaPlanId) {.pid = intVal(list_nth(table, 8)), .number = intVal(list_nth(table, 9))};
+	return (ScyllaPlanId) {.pid = intVal(list_nth(table, 9)),
+						   .number = intVal(list_nth(table, 10))};
 }
 
 static void
@@ -167,8 +169,9 @@ decode_table(List *packed, ScyllaScanPlan *plan)
 	plan->fetch_size = intVal(list_nth(packed, 5));
 	plan->max_in_flight = intVal(list_nth(packed, 6));
 	plan->is_excess_truncated = intVal(list_nth(packed, 7)) != 0;
-	plan->full_scan = (ScyllaFullScan) intVal(list_nth(packed, 10));
-	plan->unbound_key = list_nth(packed, 11) != NULL ? strVal(list_nth(packed, 11)) : NULL;
+	plan->bypass_cache = intVal(list_nth(packed, 8));
+	plan->full_scan = (ScyllaFullScan) intVal(list_nth(packed, 11));
+	plan->unbound_key = list_nth(packed, 12) != NULL ? strVal(list_nth(packed, 12)) : NULL;
 }
 
 static List *

@@ -125,6 +125,7 @@ typedef struct ScyllaScanPlan
 	bool is_excess_truncated;
 	ScyllaFullScan full_scan;
 	char *unbound_key; /* partition key columns that nothing compares, for its message; or NULL */
+	int bypass_cache; /* ScyllaBypassCache; its words are no part of the texts below */
 	/* what is asked for */
 	int column_count;
 	ScyllaFetchColumn *columns;

@@ -188,9 +188,14 @@ SELECT = "SELECT v FROM %s WHERE k = %d"
 @pytest.fixture
 def foreign(front, make_server, make_mapping, make_table):
     """The name of the foreign table, by way of the front."""
-    server = make_server(front.port, front.nodes[0].address, request_timeout="1s", connect_timeout="2s")
+    server = make_server(front.port, front.nodes[0].address, request_timeout="60s")
     make_mapping(server)
     return make_table(server, "py_front.t")
+
+
+def server_of(connection, foreign):
+    return query(connection, "SELECT srvname FROM pg_foreign_table JOIN pg_foreign_server s ON ftserver = s.oid "
+                             "WHERE ftrelid = '%s'::regclass" % foreign)[0][0]
 
 
 def test_reads_and_metadata(front, foreign, pg):
@@ -204,13 +209,26 @@ def test_reads_and_metadata(front, foreign, pg):
                if request.text and "py_front.t" in request.text.original)
 
 
+@pytest.mark.parametrize("option, scan, lookup", [
+    ("auto", True, False), ("true", True, True), ("false", False, False)])
+def test_bypass_cache(option, scan, lookup, front, foreign, pg):
+    """The first query of a backend, too, which is planned before anybody knows what is there."""
+    query(pg(), "ALTER FOREIGN TABLE %s OPTIONS (ADD bypass_cache '%s')" % (foreign, option))
+    for sql, expected in (("SELECT count(v) FROM %s" % foreign, scan), (SELECT % (foreign, 1), lookup)):
+        for connection in (pg(), pg()):
+            for _ in range(2):
+                front.clear()
+                query(connection, sql)
+                asked = [request for request in front.seen(EXECUTE) if "py_front.t" in request.text.original]
+                assert asked and {request.is_bypassing for request in asked} == {expected}
+
+
 def test_changed_metadata_is_told(front, foreign, pg, driver, make_server):
     """SELECT * was prepared before a column came: its pages bring the new columns by themselves."""
     driver.execute("CREATE TABLE IF NOT EXISTS py_front.grows (k int PRIMARY KEY)")
     driver.execute("INSERT INTO py_front.grows (k) VALUES (1)")
     connection = pg()
-    server = query(connection, "SELECT srvname FROM pg_foreign_table JOIN pg_foreign_server s ON ftserver = s.oid "
-                               "WHERE ftrelid = '%s'::regclass" % foreign)[0][0]
+    server = server_of(connection, foreign)
     assert query(connection, "SELECT * FROM scylla_query('%s', 'SELECT k FROM py_front.grows') AS r (k int)"
                  % server) == [(1,)]
     front.clear()
@@ -223,8 +241,7 @@ def test_changed_metadata_is_told(front, foreign, pg, driver, make_server):
 @pytest.mark.parametrize("compression", ["lz4", "none"])
 def test_compression(compression, front, foreign, pg):
     connection = pg()
-    server = query(connection, "SELECT srvname FROM pg_foreign_table JOIN pg_foreign_server s ON ftserver = s.oid "
-                               "WHERE ftrelid = '%s'::regclass" % foreign)[0][0]
+    server = server_of(connection, foreign)
     query(connection, "ALTER SERVER %s OPTIONS (ADD compression '%s')" % (server, compression))
     assert query(connection, "SELECT count(v) FROM %s" % foreign) == [(300,)]
     assert query(connection, "SELECT DISTINCT compression FROM scylla_connections") == [(compression == "lz4",)]
@@ -246,6 +263,7 @@ def test_compression(compression, front, foreign, pg):
 def test_faults(action, sqlstate, said, front, foreign, pg):
     """One fault is one error, in words; the next statement works."""
     connection = pg()
+    query(connection, "ALTER SERVER %s OPTIONS (SET request_timeout '1s')" % server_of(connection, foreign))
     assert query(connection, SELECT % (foreign, 1)) == [("v1",)]
     rule = front.rule(EXECUTE, action, when=lambda request: request.text and "py_front.t" in request.text.original)
     assert_error(failure(connection, SELECT % (foreign, 2)), sqlstate, said)
