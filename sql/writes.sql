@@ -7,7 +7,7 @@ CREATE EXTENSION IF NOT EXISTS scylla_fdw;
 CREATE SCHEMA writes_test;
 SET search_path = writes_test, public;
 CREATE SERVER writes_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_writes', read_consistency 'one', write_consistency 'one');
+	keyspace 'fdw_writes', read_consistency 'one', write_consistency 'one', request_timeout '1min');
 CREATE FUNCTION cql(statement text) RETURNS void LANGUAGE sql AS
 	$$ SELECT scylla_execute('writes_server', statement) $$;
 -- How many rows a statement's tag tells.

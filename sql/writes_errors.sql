@@ -6,7 +6,7 @@ CREATE EXTENSION IF NOT EXISTS scylla_fdw;
 CREATE SCHEMA writes_errors_test;
 SET search_path = writes_errors_test, public;
 CREATE SERVER writes_errors_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_writes_errors', read_consistency 'one', write_consistency 'one');
+	keyspace 'fdw_writes_errors', read_consistency 'one', write_consistency 'one', request_timeout '1min');
 CREATE FUNCTION cql(statement text) RETURNS void LANGUAGE sql AS
 	$$ SELECT scylla_execute('writes_errors_server', statement) $$;
 CREATE FUNCTION fails(statement text, OUT state text, OUT message text, OUT detail text, OUT hint text,

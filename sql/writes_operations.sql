@@ -6,7 +6,7 @@ CREATE EXTENSION IF NOT EXISTS scylla_fdw;
 CREATE SCHEMA writes_operations_test;
 SET search_path = writes_operations_test, public;
 CREATE SERVER writes_operations_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_writes_operations', read_consistency 'one', write_consistency 'one');
+	keyspace 'fdw_writes_operations', read_consistency 'one', write_consistency 'one', request_timeout '1min');
 CREATE FUNCTION cql(statement text) RETURNS void LANGUAGE sql AS
 	$$ SELECT scylla_execute('writes_operations_server', statement) $$;
 -- The CQL text of a write.

@@ -412,6 +412,18 @@ parse_function(const OptionRow *row, const char *text, void *field)
 	return false;
 }
 
+/* using: ttl, timestamp. A function as well, and so the whole struct. */
+static bool
+parse_using(const OptionRow *row, const char *text, void *field)
+{
+	ScyllaColumnOptions *column = field;
+
+	column->function_text = psprintf("using %s", text);
+	column->function =
+		strcmp(text, "ttl") == 0 ? SCYLLA_FUNCTION_USING_TTL : SCYLLA_FUNCTION_USING_TIMESTAMP;
+	return strcmp(text, "ttl") == 0 || strcmp(text, "timestamp") == 0;
+}
+
 static void
 guard_password_required(const OptionRow *row, const void *field)
 {
@@ -563,6 +575,7 @@ static const OptionRow rows[] = {
 	 .allowed = "a type as CQL spells it, as frozen<map<text, int>>"},
 	{"function", PLACE_COLUMN, 0, parse_function,
 	 .allowed = "ttl(column), writetime(column) or token, with the remote column's exact name"},
+	{"using", PLACE_COLUMN, 0, parse_using, .allowed = "ttl or timestamp"},
 
 	{"import_views", PLACE_IMPORT, IMPORT_FIELD(has_views), BOOLEAN},
 	{"import_cdc", PLACE_IMPORT, IMPORT_FIELD(has_cdc), BOOLEAN},
@@ -700,23 +713,23 @@ static void
 check_computed(const List *definitions)
 {
 	const char *other = NULL;
-	bool is_computed = false;
+	const char *computed = NULL;
 	ListCell *cell;
 
 	foreach (cell, definitions)
 	{
 		const char *name = lfirst_node(DefElem, cell)->defname;
 
-		if (strcmp(name, "function") == 0)
-			is_computed = true;
+		if (computed == NULL && (strcmp(name, "function") == 0 || strcmp(name, "using") == 0))
+			computed = name;
 		else if (other == NULL)
 			other = name;
 	}
-	if (is_computed && other != NULL)
+	if (computed != NULL && other != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
-				 errmsg("option \"%s\" cannot be set together with option \"function\"", other),
-				 errhint("A computed column has the option \"function\" alone.")));
+				 errmsg("option \"%s\" cannot be set together with option \"%s\"", other, computed),
+				 errhint("Such a column has the option \"%s\" alone.", computed)));
 }
 
 extern PGDLLEXPORT Datum scylla_fdw_validator(PG_FUNCTION_ARGS);

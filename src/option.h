@@ -129,13 +129,16 @@ typedef enum ScyllaKeyRole
 	SCYLLA_KEY_REGULAR
 } ScyllaKeyRole;
 
-/* What a read-only computed column shows instead of a remote column's value. */
+/* What a column shows, or is for, that stands for no remote column's value. */
 typedef enum ScyllaFunction
 {
 	SCYLLA_FUNCTION_NONE,
 	SCYLLA_FUNCTION_TTL,       /* seconds that the value of a column still has */
 	SCYLLA_FUNCTION_WRITETIME, /* microseconds since 1970 of a column's last write */
-	SCYLLA_FUNCTION_TOKEN      /* the partition's place on the ring */
+	SCYLLA_FUNCTION_TOKEN,     /* the partition's place on the ring */
+	/* What a write-only column is for, by option using: it reads as NULL. */
+	SCYLLA_FUNCTION_USING_TTL,      /* seconds, of the row being written */
+	SCYLLA_FUNCTION_USING_TIMESTAMP /* its writetime */
 } ScyllaFunction;
 
 typedef struct ScyllaColumnOptions

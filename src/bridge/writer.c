@@ -369,7 +369,7 @@ scylla_writer_submit(ScyllaWriter *writer, const ScyllaWrite *write)
 		.consistency = (cql_consistency) writer->spec.consistency,
 		.serial_consistency =
 			(cql_consistency) (write->is_applied != NULL ? writer->spec.serial_consistency : 0),
-		.has_timestamp = write->timestamp_us != 0,
+		.has_timestamp = write->has_timestamp,
 		.timestamp_us = write->timestamp_us,
 		.routing_key = write->routing_key,
 		.routing_key_len = write->routing_key_len,

@@ -40,7 +40,8 @@ typedef struct ScyllaWrite
 	int value_count;
 	const char *routing_key; /* serialized partition key */
 	size_t routing_key_len;
-	int64 timestamp_us; /* 0: the server's */
+	bool has_timestamp; /* else it is the server's */
+	int64 timestamp_us;
 	bool is_idempotent;
 	const char *key; /* for describe_key */
 	size_t key_len;

@@ -415,7 +415,7 @@ describe_column(const ScyllaTable *table, ScyllaColumn *column, const ScyllaRemo
 	const char *name = is_computed(column) ? column->argument : column->name;
 	const ScyllaRemoteColumn *remote_column;
 
-	if (column->function == SCYLLA_FUNCTION_TOKEN)
+	if (is_computed(column) && column->argument == NULL)
 	{
 		describe_computed(column, SCYLLA_KEY_REGULAR, NULL);
 		return;

@@ -17,8 +17,8 @@ typedef struct ScyllaColumn
 {
 	AttrNumber attnum; /* 0: a dropped local column; all else is unset then */
 	const char *local_name;
-	const char *name; /* remote, exact case, unquoted; of a computed column its option */
-	ScyllaFunction function;
+	const char *name;          /* remote, exact case, unquoted; of a computed column its option */
+	ScyllaFunction function;   /* see scylla_column_is_write_only() */
 	const char *argument;      /* remote column that the function is of, or NULL */
 	const char *argument_type; /* its CQL type */
 	ScyllaKeyRole role;        /* of a computed column never part of the key */
@@ -60,6 +60,14 @@ typedef struct ScyllaTableView
 	Bitmapset *descending; /* places in clustering_key, from 0 */
 	Bitmapset *attnums;    /* of the local columns that it can give; computed ones never */
 } ScyllaTableView;
+
+/* A column for how a row is written (option using). CQL has nothing to read there: it is NULL. */
+static inline bool
+scylla_column_is_write_only(const ScyllaColumn *column)
+{
+	return column->function == SCYLLA_FUNCTION_USING_TTL ||
+		   column->function == SCYLLA_FUNCTION_USING_TIMESTAMP;
+}
 
 /* In the caller's memory context. */
 typedef struct ScyllaTable

@@ -94,16 +94,15 @@ scyllaBeginForeignInsert(ModifyTableState *mtstate, ResultRelInfo *result)
 	ModifyTable *statement = castNode(ModifyTable, mtstate->ps.plan);
 	EState *estate = mtstate->ps.state;
 	ScyllaModifyState *updated = result->ri_FdwState;
+	bool is_conditional = statement != NULL && statement->onConflictAction == ONCONFLICT_NOTHING;
 	ScyllaModifyState *modify;
 
 	refuse_move(mtstate, result);
-	modify = new_state(estate, result,
-					   scylla_modify_plan_insert(RelationGetRelid(result->ri_RelationDesc),
-												 scylla_result_userid(result, estate),
-												 ExecGetInsertedCols(result, estate)));
-
-	modify->plan->is_conditional =
-		statement != NULL && statement->onConflictAction == ONCONFLICT_NOTHING;
+	modify =
+		new_state(estate, result,
+				  scylla_modify_plan_insert(RelationGetRelid(result->ri_RelationDesc),
+											scylla_result_userid(result, estate),
+											ExecGetInsertedCols(result, estate), is_conditional));
 	if (updated != NULL)
 		updated->routed = modify;
 	else

@@ -10,6 +10,7 @@
 #include "bridge/transaction.h"
 #include "exec/drift.h"
 #include "exec/row_key.h"
+#include "exec/using_value.h"
 #include "types/typemap.h"
 #include "utils/memutils.h"
 
@@ -40,6 +41,7 @@ struct ScyllaRowWriter
 	const cql_type **types; /* by column, once a target that binds it is prepared */
 	WriteTarget targets[2]; /* by ScyllaModifyTarget */
 	/* of the row that is encoded */
+	ScyllaModifyTarget kind;
 	const WriteTarget *target;
 	StringInfoData cells;
 	int *starts; /* in cells, by column; -1: not there (yet) */
@@ -220,7 +222,8 @@ make_converters(ScyllaRowWriter *rows, WriteTarget *target)
 		};
 
 		rows->types[index] = spec.cql;
-		target->converters[index] = scylla_converter_new(&spec);
+		if (rows->plan->columns[index].assign != SCYLLA_ASSIGN_TTL)
+			target->converters[index] = scylla_converter_new(&spec);
 	}
 }
 
@@ -261,7 +264,8 @@ choose_target(const ScyllaRowWriter *rows)
 	if (!rows->has_static || plan->clustering_count == 0)
 		return SCYLLA_TARGET_ROW;
 	for (int i = plan->partition_count; i < plan->column_count; i++)
-		if (plan->columns[i].role != SCYLLA_KEY_STATIC && !rows->values[i].is_null)
+		if (plan->columns[i].role != SCYLLA_KEY_STATIC && !rows->values[i].is_null &&
+			!scylla_modify_is_using(plan->columns[i].assign))
 			return SCYLLA_TARGET_ROW;
 	return SCYLLA_TARGET_STATIC;
 }
@@ -302,13 +306,31 @@ encode_null(ScyllaRowWriter *rows, const ScyllaModifyColumn *column)
 																				  : CQL_CELL_NULL);
 }
 
+/* NULL is the table's option, or else what the remote table says. */
+static void
+encode_ttl(ScyllaRowWriter *rows, int index)
+{
+	const ScyllaRowValue *value = &rows->values[index];
+	int32 ttl_s = rows->plan->ttl_s;
+	uint8 cell[4];
+
+	if (!value->is_null)
+		ttl_s = scylla_using_ttl_s(value->value, rows->plan->columns[index].value_type);
+	append_length(&rows->cells, ttl_s >= 0 ? (int32) sizeof(cell) : CQL_CELL_UNSET);
+	cql_put_u32(cell, (uint32) ttl_s);
+	if (ttl_s >= 0)
+		appendBinaryStringInfo(&rows->cells, (const char *) cell, sizeof(cell));
+}
+
 static void
 encode_column(ScyllaRowWriter *rows, int index)
 {
 	const ScyllaRowValue *value = &rows->values[index];
 	int start = rows->cells.len;
 
-	if (value->is_left_out)
+	if (rows->plan->columns[index].assign == SCYLLA_ASSIGN_TTL)
+		encode_ttl(rows, index);
+	else if (value->is_left_out)
 		append_length(&rows->cells, CQL_CELL_UNSET);
 	else if (value->is_null)
 		encode_null(rows, &rows->plan->columns[index]);
@@ -330,7 +352,7 @@ encode_cells(ScyllaRowWriter *rows)
 		rows->starts[i] = -1;
 	error_context_stack = &context;
 	for (int i = 0; i < plan->column_count; i++)
-		if (rows->target->converters[i] != NULL)
+		if (scylla_modify_plan_binds(plan, &plan->columns[i], rows->kind))
 			encode_column(rows, i);
 	error_context_stack = context.previous;
 }
@@ -394,18 +416,35 @@ is_idempotent(const ScyllaModifyPlan *plan)
 	return true;
 }
 
+/* The row's own, or one later than all before it. Lightweight transactions and counters have an
+ * order of the server's own. */
+static void
+choose_timestamp(const ScyllaRowWriter *rows, ScyllaWrite *write)
+{
+	const ScyllaModifyPlan *plan = rows->plan;
+
+	if (plan->is_conditional || plan->is_counter)
+		return;
+	write->has_timestamp = true;
+	write->timestamp_us = scylla_write_timestamp_us();
+	for (int i = 0; i < plan->column_count; i++)
+		if (plan->columns[i].assign == SCYLLA_ASSIGN_TIMESTAMP && !rows->values[i].is_null)
+			write->timestamp_us =
+				scylla_using_timestamp_us(rows->values[i].value, plan->columns[i].value_type);
+}
+
 void
 scylla_row_writer_send(ScyllaRowWriter *rows, bool *is_applied)
 {
 	const ScyllaModifyPlan *plan = rows->plan;
-	ScyllaModifyTarget kind = choose_target(rows);
 	MemoryContext caller;
 	const StringInfoData *values;
 	ScyllaWrite write = {.is_applied = is_applied, .is_idempotent = is_idempotent(plan)};
 
-	rows->target = &rows->targets[kind];
+	rows->kind = choose_target(rows);
+	rows->target = &rows->targets[rows->kind];
 	if (rows->target->statement == NULL)
-		prepare_target(rows, kind);
+		prepare_target(rows, rows->kind);
 	caller = MemoryContextSwitchTo(rows->row_context);
 	encode_cells(rows);
 	make_routing_key(rows);
@@ -417,8 +456,7 @@ scylla_row_writer_send(ScyllaRowWriter *rows, bool *is_applied)
 	write.value_count = rows->target->bind_count;
 	write.routing_key = rows->routing_key.data;
 	write.routing_key_len = rows->routing_key.len;
-	/* Lightweight transactions and counters have an order of the server's own. */
-	write.timestamp_us = plan->is_conditional || plan->is_counter ? 0 : scylla_write_timestamp_us();
+	choose_timestamp(rows, &write);
 	write.key = rows->key.data;
 	write.key_len = rows->key.len;
 	scylla_writer_submit(rows->writer, &write);

@@ -154,6 +154,8 @@ scylla_deparse_function(const ScyllaTable *table, const ScyllaColumn *column)
 	switch (column->function)
 	{
 		case SCYLLA_FUNCTION_NONE:
+		case SCYLLA_FUNCTION_USING_TTL:
+		case SCYLLA_FUNCTION_USING_TIMESTAMP:
 			return pstrdup(column->name);
 		case SCYLLA_FUNCTION_TTL:
 		case SCYLLA_FUNCTION_WRITETIME:

@@ -121,6 +121,29 @@ refuse_counter_assignment(const ScyllaTable *table, const ScyllaColumn *column)
 							column->local_name)));
 }
 
+/* CQL gives these writes no timestamp or TTL of the user's. */
+static void
+refuse_using(const ScyllaTable *table, const ScyllaColumn *column, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot write column \"%s\" of foreign table \"%s\"", column->local_name,
+					table->local_name),
+			 errdetail("CQL takes no %s with %s.",
+					   column->function == SCYLLA_FUNCTION_USING_TTL ? "TTL" : "timestamp", what),
+			 errhint("Leave it out of the statement's list of columns.")));
+}
+
+static void
+refuse_nothing_to_set(const ScyllaTable *table)
+{
+	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("an UPDATE of foreign table \"%s\" assigns no remote column",
+						   table->local_name),
+					errdetail("A TTL and a timestamp belong to values that are written."),
+					errhint("Assign a column its own value to write it anew, as in SET v = v.")));
+}
+
 /* ---- columns ---- */
 
 static bool
@@ -163,6 +186,20 @@ add_column(ModifyMaker *maker, const ScyllaColumn *column, ScyllaAssign assign)
 	out->value_type = column->type;
 	out->value_typmod = column->typmod;
 	out->is_named = assign == SCYLLA_ASSIGN_KEY || is_named(maker, column);
+}
+
+/* A column of option using, where the statement gives it a value or something else may. */
+static void
+add_using_column(ModifyMaker *maker, const ScyllaColumn *column)
+{
+	bool is_ttl = column->function == SCYLLA_FUNCTION_USING_TTL;
+
+	if (maker->plan.is_counter && is_named(maker, column))
+		refuse_using(maker->table, column, "a counter");
+	if (maker->plan.is_conditional && !is_ttl && is_named(maker, column))
+		refuse_using(maker->table, column, "a conditional write");
+	if (!maker->plan.is_counter && (is_ttl || !maker->plan.is_conditional))
+		add_column(maker, column, is_ttl ? SCYLLA_ASSIGN_TTL : SCYLLA_ASSIGN_TIMESTAMP);
 }
 
 static bool
@@ -256,13 +293,16 @@ add_insert_columns(ModifyMaker *maker)
 
 		if (column->attnum == 0 || is_key(column))
 			continue;
-		if (column->function != SCYLLA_FUNCTION_NONE)
+		if (!is_named(maker, column) && !maker->has_unnamed)
+			continue;
+		if (scylla_column_is_write_only(column))
+			add_using_column(maker, column);
+		else if (column->function != SCYLLA_FUNCTION_NONE)
 		{
 			if (is_named(maker, column))
 				refuse_computed(table, column);
-			continue;
 		}
-		if (is_named(maker, column) || maker->has_unnamed)
+		else
 			add_column(maker, column,
 					   maker->plan.is_counter ? SCYLLA_ASSIGN_ADD : SCYLLA_ASSIGN_VALUE);
 	}
@@ -274,24 +314,35 @@ is_static_insert(const ModifyMaker *maker)
 {
 	const ScyllaModifyPlan *plan = &maker->plan;
 	int key_count = plan->partition_count + plan->clustering_count;
+	bool has_static = false;
 
-	if (plan->clustering_count == 0 || plan->column_count == key_count)
+	if (plan->clustering_count == 0)
 		return false;
 	for (int i = plan->partition_count; i < plan->column_count; i++)
 	{
 		const ScyllaColumn *column = &maker->table->columns[plan->columns[i].attnum - 1];
 
-		if (i < key_count ? is_named(maker, column) : column->role != SCYLLA_KEY_STATIC)
+		if (i < key_count)
+		{
+			if (is_named(maker, column))
+				return false;
+		}
+		else if (column->role == SCYLLA_KEY_STATIC)
+			has_static = true;
+		else if (!scylla_modify_is_using(plan->columns[i].assign))
 			return false;
 	}
-	return true;
+	return has_static;
 }
 
 static void
-plan_insert(ModifyMaker *maker)
+plan_insert(ModifyMaker *maker, bool is_conditional)
 {
 	maker->named = add_defaulted(maker->relation, maker->named);
 	begin_plan(maker, SCYLLA_MODIFY_INSERT);
+	maker->plan.is_conditional = is_conditional;
+	if (is_conditional && maker->plan.is_counter)
+		refuse_conditional_counter(maker->table, SCYLLA_MODIFY_INSERT);
 	add_insert_columns(maker);
 	maker->plan.is_static_only = is_static_insert(maker);
 	if (maker->plan.is_counter &&
@@ -300,7 +351,7 @@ plan_insert(ModifyMaker *maker)
 }
 
 ScyllaModifyPlan *
-scylla_modify_plan_insert(Oid relid, Oid userid, const Bitmapset *named)
+scylla_modify_plan_insert(Oid relid, Oid userid, const Bitmapset *named, bool is_conditional)
 {
 	ModifyMaker *maker = palloc0(sizeof(ModifyMaker));
 
@@ -308,12 +359,20 @@ scylla_modify_plan_insert(Oid relid, Oid userid, const Bitmapset *named)
 	maker->relation = table_open(relid, NoLock);
 	maker->named = named;
 	maker->has_unnamed = true;
-	plan_insert(maker);
+	plan_insert(maker, is_conditional);
 	table_close(maker->relation, NoLock);
 	return &maker->plan;
 }
 
 /* ---- UPDATE and DELETE ---- */
+
+static void
+set_if_exists(ModifyMaker *maker)
+{
+	maker->plan.is_conditional = maker->table->options->is_conditional;
+	if (maker->plan.is_conditional && maker->plan.is_counter)
+		refuse_conditional_counter(maker->table, maker->plan.kind);
+}
 
 static void
 add_update_column(ModifyMaker *maker, const ScyllaColumn *column, const List *deltas)
@@ -343,9 +402,10 @@ plan_update(ModifyMaker *maker, const List *deltas)
 {
 	const ScyllaTable *table = maker->table;
 	ScyllaModifyPlan *plan = &maker->plan;
+	bool has_value = false;
 
 	begin_plan(maker, SCYLLA_MODIFY_UPDATE);
-	plan->is_conditional = table->options->is_conditional;
+	set_if_exists(maker);
 	plan->is_static_only = plan->clustering_count > 0;
 	for (int i = 0; i < table->column_count; i++)
 	{
@@ -355,13 +415,18 @@ plan_update(ModifyMaker *maker, const List *deltas)
 			continue;
 		if (is_key(column) && is_named(maker, column))
 			refuse_key_change(table, column);
-		if (column->function != SCYLLA_FUNCTION_NONE && is_named(maker, column))
+		if (scylla_column_is_write_only(column))
+			add_using_column(maker, column);
+		else if (column->function != SCYLLA_FUNCTION_NONE && is_named(maker, column))
 			refuse_computed(table, column);
 		if (is_key(column) || column->function != SCYLLA_FUNCTION_NONE)
 			continue;
 		add_update_column(maker, column, deltas);
+		has_value = true;
 		plan->is_static_only &= column->role == SCYLLA_KEY_STATIC;
 	}
+	if (!has_value)
+		refuse_nothing_to_set(table);
 }
 
 static void
@@ -370,7 +435,7 @@ plan_delete(ModifyMaker *maker)
 	const ScyllaTable *table = maker->table;
 
 	begin_plan(maker, SCYLLA_MODIFY_DELETE);
-	maker->plan.is_conditional = table->options->is_conditional;
+	set_if_exists(maker);
 	for (int i = 0; i < table->column_count; i++)
 		if (table->columns[i].attnum != 0 && table->columns[i].role == SCYLLA_KEY_STATIC &&
 			table->columns[i].function == SCYLLA_FUNCTION_NONE)
@@ -460,8 +525,7 @@ scyllaPlanForeignModify(PlannerInfo *root, ModifyTable *plan, Index result_relat
 	{
 		case CMD_INSERT:
 			maker.named = scylla_inserted_columns(root, rte);
-			plan_insert(&maker);
-			maker.plan.is_conditional = plan->onConflictAction == ONCONFLICT_NOTHING;
+			plan_insert(&maker, plan->onConflictAction == ONCONFLICT_NOTHING);
 			break;
 		case CMD_UPDATE:
 			maker.named = scylla_updated_columns(root, result_relation);
@@ -475,7 +539,5 @@ scyllaPlanForeignModify(PlannerInfo *root, ModifyTable *plan, Index result_relat
 			elog(ERROR, "unexpected operation %d on a foreign table", (int) plan->operation);
 	}
 	table_close(maker.relation, NoLock);
-	if (maker.plan.is_conditional && maker.plan.is_counter)
-		refuse_conditional_counter(maker.table, maker.plan.kind);
 	return scylla_modify_plan_encode(&maker.plan);
 }

@@ -113,8 +113,10 @@ bool
 scylla_modify_plan_binds(const ScyllaModifyPlan *plan, const ScyllaModifyColumn *column,
 						 ScyllaModifyTarget target)
 {
-	if (column->assign == SCYLLA_ASSIGN_DELETE)
+	if (column->assign == SCYLLA_ASSIGN_DELETE || column->assign == SCYLLA_ASSIGN_TIMESTAMP)
 		return false;
+	if (column->assign == SCYLLA_ASSIGN_TTL)
+		return true;
 	return target == SCYLLA_TARGET_ROW || column->role == SCYLLA_KEY_PARTITION ||
 		   column->role == SCYLLA_KEY_STATIC;
 }
@@ -143,6 +145,13 @@ is_bound(const ModifyText *text, int index)
 	return scylla_modify_plan_binds(text->plan, &text->plan->columns[index], text->target);
 }
 
+/* Whether a bound column is among those that the statement names. */
+static bool
+is_value(const ModifyText *text, int index)
+{
+	return is_bound(text, index) && text->plan->columns[index].assign != SCYLLA_ASSIGN_TTL;
+}
+
 static bool
 is_bound_key(const ModifyText *text, int index)
 {
@@ -158,6 +167,14 @@ append_table(ModifyText *text)
 static void
 append_ttl(ModifyText *text)
 {
+	for (int i = 0; i < text->plan->column_count; i++)
+	{
+		if (text->plan->columns[i].assign != SCYLLA_ASSIGN_TTL)
+			continue;
+		appendStringInfoString(&text->cql, " USING TTL ?");
+		note_bind(text, i);
+		return;
+	}
 	if (text->plan->ttl_s >= 0)
 		appendStringInfo(&text->cql, " USING TTL %d", text->plan->ttl_s);
 }
@@ -171,7 +188,7 @@ append_insert(ModifyText *text)
 	append_table(text);
 	for (int i = 0; i < text->plan->column_count; i++)
 	{
-		if (!is_bound(text, i))
+		if (!is_value(text, i))
 			continue;
 		appendStringInfoString(&text->cql, glue);
 		scylla_deparse_name(&text->cql, text->plan->columns[i].name);
@@ -208,6 +225,8 @@ append_assignment(ModifyText *text, const ScyllaModifyColumn *column)
 		case SCYLLA_ASSIGN_VALUE:
 		case SCYLLA_ASSIGN_KEY:
 		case SCYLLA_ASSIGN_DELETE:
+		case SCYLLA_ASSIGN_TTL:
+		case SCYLLA_ASSIGN_TIMESTAMP:
 			appendStringInfoChar(out, '?');
 			break;
 	}
@@ -242,7 +261,7 @@ append_update(ModifyText *text)
 	append_ttl(text);
 	for (int i = 0; i < text->plan->column_count; i++)
 	{
-		if (!is_bound(text, i) || is_bound_key(text, i))
+		if (!is_value(text, i) || is_bound_key(text, i))
 			continue;
 		appendStringInfoString(&text->cql, glue);
 		append_assignment(text, &text->plan->columns[i]);

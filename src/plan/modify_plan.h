@@ -28,7 +28,9 @@ typedef enum ScyllaAssign
 	SCYLLA_ASSIGN_ADD,      /* column = column + ?: counters, elements behind the others */
 	SCYLLA_ASSIGN_SUBTRACT, /* column = column - ? */
 	SCYLLA_ASSIGN_PREPEND,  /* column = ? + column */
-	SCYLLA_ASSIGN_DELETE    /* no value: the column is named in a DELETE */
+	SCYLLA_ASSIGN_DELETE,   /* no value: the column is named in a DELETE */
+	SCYLLA_ASSIGN_TTL,      /* the row's, in seconds; of no remote column */
+	SCYLLA_ASSIGN_TIMESTAMP /* the row's; goes with the request, not as a bind variable */
 } ScyllaAssign;
 
 typedef struct ScyllaModifyColumn
@@ -87,7 +89,8 @@ extern ScyllaModifyPlan *scylla_modify_plan_decode(List *packed);
  * named has the local columns that the statement names (pull_varattnos' offset). Raises what the
  * planner would.
  */
-extern ScyllaModifyPlan *scylla_modify_plan_insert(Oid relid, Oid userid, const Bitmapset *named);
+extern ScyllaModifyPlan *scylla_modify_plan_insert(Oid relid, Oid userid, const Bitmapset *named,
+												   bool is_conditional);
 
 /* Whether the text for that target has a bind variable for the column. */
 extern bool scylla_modify_plan_binds(const ScyllaModifyPlan *plan, const ScyllaModifyColumn *column,
@@ -107,7 +110,14 @@ extern char *scylla_modify_truncate_cql(const char *keyspace, const char *table)
 extern char *scylla_modify_key_name(AttrNumber attnum, Oid type, int32 typmod, Oid collation);
 extern char *scylla_modify_delta_name(AttrNumber attnum);
 
-/* Whether an assignment's value comes in such a column. */
+/* Whether a column is for how the row is written, and stands for no remote one. */
+static inline bool
+scylla_modify_is_using(ScyllaAssign assign)
+{
+	return assign == SCYLLA_ASSIGN_TTL || assign == SCYLLA_ASSIGN_TIMESTAMP;
+}
+
+/* Whether an assignment's value comes in such a junk column. */
 static inline bool
 scylla_modify_is_delta(ScyllaAssign assign)
 {

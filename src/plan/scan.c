@@ -156,6 +156,8 @@ scylla_scan_may_recheck(const ScyllaScanPlan *plan)
 static bool
 is_needed(const ScyllaColumn *column, const Bitmapset *attributes, const ScyllaScanPlan *plan)
 {
+	if (scylla_column_is_write_only(column))
+		return false;
 	return is_range_column(column, plan) ||
 		   bms_is_member(column->attnum - FirstLowInvalidHeapAttributeNumber, attributes) ||
 		   bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attributes);
@@ -207,7 +209,7 @@ narrowest_for_count(const ScyllaTable *table)
 	for (int i = 0; i < table->clustering_count; i++)
 		best = narrower(best, table->clustering_key[i]);
 	for (int i = 0; i < table->column_count && best == NULL; i++)
-		if (table->columns[i].attnum != 0)
+		if (table->columns[i].attnum != 0 && !scylla_column_is_write_only(&table->columns[i]))
 			best = &table->columns[i];
 	if (best == NULL)
 		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_COLUMN_NUMBER),
