@@ -197,6 +197,20 @@ LANGUAGE C STABLE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION scylla_token(regclass, "any")
 	IS 'token of a partition key, as CQL''s token() gives it';
 
+CREATE FUNCTION scylla_partition_ranges(
+	relation regclass,
+	n integer,
+	OUT start_token bigint,
+	OUT end_token bigint,
+	OUT rows bigint,
+	OUT bytes bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT STABLE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION scylla_partition_ranges(regclass, integer)
+	IS 'a table in n pieces: token > start_token AND token <= end_token';
+
 CREATE FUNCTION timeuuid_timestamp(uuid)
 RETURNS timestamp with time zone
 AS 'MODULE_PATHNAME'

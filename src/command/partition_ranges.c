@@ -1,0 +1,106 @@
+/*
+ * scylla_partition_ranges(): a table in pieces of the ring, for jobs that read it piece by piece.
+ *
+ * The pieces are even: a partitioner spreads keys evenly, so that pieces of as many tokens have as
+ * many partitions. What they hold follows from the cluster's estimates of the whole.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "optimizer/plancat.h"
+
+#include "command/describe.h"
+#include "plan/cost.h"
+
+#define RANGE_COLUMNS 4
+#define MAX_RANGES 1000000
+
+/* Of each piece; negative: unknown. */
+typedef struct PieceEstimate
+{
+	double rows;
+	double bytes;
+} PieceEstimate;
+
+static PieceEstimate *
+estimate_piece(Oid relid, int count)
+{
+	PieceEstimate *piece = palloc(sizeof(PieceEstimate));
+	ScyllaTable *table;
+	ScyllaSizes sizes;
+
+	scylla_check_foreign_table(relid);
+	table = scylla_table_open(relid, GetUserId());
+	*piece = (PieceEstimate) {-1, -1};
+	if (table->partitions < 0)
+		return piece;
+	scylla_cost_sizes(table, -1, get_relation_data_width(relid, NULL), &sizes);
+	piece->rows = rint(sizes.rows / count);
+	piece->bytes = rint(table->partitions * table->partition_bytes / count);
+	return piece;
+}
+
+/* The token behind which the index-th of count pieces begins; the first begins before all. */
+static int64
+boundary(uint64 index, int count)
+{
+	if (index == (uint64) count)
+		return PG_INT64_MAX;
+	return (int64) ((uint64) PG_INT64_MIN +
+					(uint64) (((unsigned __int128) index << 64) / (unsigned) count));
+}
+
+static int
+get_count(FunctionCallInfo fcinfo)
+{
+	int count = PG_GETARG_INT32(1);
+
+	if (count < 1 || count > MAX_RANGES)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("number of ranges out of range: %d", count),
+						errhint("Ask for 1 to %d.", MAX_RANGES)));
+	return count;
+}
+
+extern PGDLLEXPORT Datum scylla_partition_ranges(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(scylla_partition_ranges);
+
+Datum
+scylla_partition_ranges(PG_FUNCTION_ARGS)
+{
+	int count = get_count(fcinfo);
+	FuncCallContext *call;
+	const PieceEstimate *piece;
+	Datum values[RANGE_COLUMNS];
+	bool nulls[RANGE_COLUMNS] = {false};
+
+	if (SRF_IS_FIRSTCALL())
+	{
+		MemoryContext caller;
+
+		call = SRF_FIRSTCALL_INIT();
+		caller = MemoryContextSwitchTo(call->multi_call_memory_ctx);
+		if (get_call_result_type(fcinfo, NULL, &call->tuple_desc) != TYPEFUNC_COMPOSITE)
+			elog(ERROR, "scylla_partition_ranges must return a row type");
+		call->tuple_desc = BlessTupleDesc(call->tuple_desc);
+		call->max_calls = (uint64) count;
+		call->user_fctx = estimate_piece(PG_GETARG_OID(0), count);
+		MemoryContextSwitchTo(caller);
+	}
+	call = SRF_PERCALL_SETUP();
+	if (call->call_cntr >= call->max_calls)
+		SRF_RETURN_DONE(call);
+	piece = call->user_fctx;
+	values[0] = Int64GetDatum(boundary(call->call_cntr, count));
+	values[1] = Int64GetDatum(boundary(call->call_cntr + 1, count));
+	nulls[2] = piece->rows < 0;
+	values[2] = Int64GetDatum((int64) piece->rows);
+	nulls[3] = piece->bytes < 0;
+	values[3] = Int64GetDatum((int64) piece->bytes);
+	SRF_RETURN_NEXT(call, HeapTupleGetDatum(heap_form_tuple(call->tuple_desc, values, nulls)));
+}
