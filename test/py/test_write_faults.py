@@ -35,7 +35,7 @@ def table(keyspace, driver, proxy, pg, make_server, make_mapping):
     driver.execute("TRUNCATE py_faults.t")
     driver.execute("TRUNCATE py_faults.hits")
     connection = pg()
-    server = make_server(proxy.port, read_consistency="one", write_consistency="one", keyspace="py_faults")
+    server = make_server(proxy.port, keyspace="py_faults", request_timeout="1min")
     make_mapping(server)
     query(connection, "SET client_min_messages = warning; CREATE SCHEMA %s; SET search_path = %s, public;"
                       "IMPORT FOREIGN SCHEMA py_faults FROM SERVER %s INTO %s" % (server, server, server, server))
