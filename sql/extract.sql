@@ -24,7 +24,7 @@ SELECT start_token, end_token FROM scylla_partition_ranges('t', 4);
 -- without a hole, whatever the number; as wide as each other by one token at most
 SELECT n, count(*), bool_and(start_token = before) AS is_whole,
 	max(end_token::numeric - start_token) - min(end_token::numeric - start_token) AS difference
-FROM (VALUES (3), (7), (1000)) c (n), LATERAL (SELECT *, lag(end_token, 1, (-2 ^ 63)::numeric::bigint)
+FROM (VALUES (3), (7), (1000)) c (n), LATERAL (SELECT *, lag(end_token, 1, '-9223372036854775808'::bigint)
 	OVER (ORDER BY start_token) AS before FROM scylla_partition_ranges('t', n)) r
 GROUP BY n ORDER BY n;
 -- each row in one piece

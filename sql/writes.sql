@@ -243,6 +243,19 @@ SELECT last_one();
 INSERT INTO kv SELECT 701, 'w' || g, g FROM generate_series(1, 2000) g;
 SELECT * FROM kv WHERE k = 701;
 
+---- reading what is written: all is read first
+
+TRUNCATE kv;
+INSERT INTO kv (k, n) SELECT g, g FROM generate_series(1, 200) g;
+ALTER FOREIGN TABLE kv OPTIONS (fetch_size '10');
+INSERT INTO kv (k, n) SELECT k * 7919, n FROM kv;
+SELECT count(*) FROM kv;
+-- each row gets the number of another as it was
+UPDATE kv SET n = other.n + 1 FROM kv other WHERE other.k = kv.k + 1;
+SELECT count(*), count(*) FILTER (WHERE n = k + 2) FROM kv WHERE k < 200;
+EXPLAIN (VERBOSE, COSTS OFF) INSERT INTO kv (k) SELECT n::int FROM kv WHERE k = 1;
+ALTER FOREIGN TABLE kv OPTIONS (DROP fetch_size);
+
 ---- EXPLAIN
 
 EXPLAIN (VERBOSE, COSTS OFF) INSERT INTO kv (k, v) VALUES (1, 'x');

@@ -9,13 +9,15 @@
 #include <math.h>
 
 #include "access/htup_details.h"
+#include "catalog/pg_class.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "optimizer/plancat.h"
+#include "utils/syscache.h"
 
+#include "catalog/table.h"
 #include "command/describe.h"
-#include "plan/cost.h"
 
 #define RANGE_COLUMNS 4
 #define MAX_RANGES 1000000
@@ -27,21 +29,37 @@ typedef struct PieceEstimate
 	double bytes;
 } PieceEstimate;
 
+/* As ANALYZE counted them, else by their width; without clustering columns a partition is a row. */
+static double
+estimate_rows(const ScyllaTable *table)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table->relid));
+	double rows = -1;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		rows = ((Form_pg_class) GETSTRUCT(tuple))->reltuples;
+		ReleaseSysCache(tuple);
+	}
+	if (rows >= 0 || table->partitions < 0 || table->clustering_count == 0)
+		return rows >= 0 ? rows : table->partitions;
+	return table->partitions *
+		   Max(1, table->partition_bytes / Max(1, get_relation_data_width(table->relid, NULL)));
+}
+
 static PieceEstimate *
 estimate_piece(Oid relid, int count)
 {
 	PieceEstimate *piece = palloc(sizeof(PieceEstimate));
 	ScyllaTable *table;
-	ScyllaSizes sizes;
+	double rows;
 
 	scylla_check_foreign_table(relid);
 	table = scylla_table_open(relid, GetUserId());
-	*piece = (PieceEstimate) {-1, -1};
-	if (table->partitions < 0)
-		return piece;
-	scylla_cost_sizes(table, -1, get_relation_data_width(relid, NULL), &sizes);
-	piece->rows = rint(sizes.rows / count);
-	piece->bytes = rint(table->partitions * table->partition_bytes / count);
+	rows = estimate_rows(table);
+	piece->rows = rows >= 0 ? rint(rows / count) : -1;
+	piece->bytes =
+		table->partitions >= 0 ? rint(table->partitions * table->partition_bytes / count) : -1;
 	return piece;
 }
 

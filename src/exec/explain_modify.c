@@ -17,13 +17,13 @@ explain_plan(const ScyllaModifyPlan *plan, ExplainState *es)
 }
 
 static void
-explain_run(ScyllaWriter *writer, ExplainState *es)
+explain_run(ScyllaRowWriter *rows, ExplainState *es)
 {
 	const ScyllaWriterCounters *counters;
 
 	/* What is still in flight belongs to what is told here. */
-	scylla_writer_drain(writer);
-	counters = scylla_writer_counters(writer);
+	scylla_row_writer_finish(rows);
+	counters = scylla_writer_counters(scylla_row_writer_writer(rows));
 	ExplainPropertyUInteger("Rows Sent", NULL, counters->sent, es);
 	ExplainPropertyUInteger("Bytes Sent", NULL, counters->bytes, es);
 	if (es->timing)
@@ -38,6 +38,8 @@ scyllaExplainForeignModify(ModifyTableState *mtstate, ResultRelInfo *result, Lis
 
 	if (es->verbose)
 		explain_plan(scylla_modify_plan_decode(fdw_private), es);
+	if (es->verbose && modify != NULL && modify->is_deferred)
+		ExplainPropertyText("Writes", "when all rows are read", es);
 	if (es->analyze && modify != NULL && modify->rows != NULL)
-		explain_run(scylla_row_writer_writer(modify->rows), es);
+		explain_run(modify->rows, es);
 }

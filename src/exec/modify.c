@@ -11,6 +11,7 @@
 #include "access/table.h"
 #include "bridge/transaction.h"
 #include "compat.h"
+#include "exec/self_read.h"
 #include "executor/executor.h"
 #include "foreign/foreign.h"
 #include "utils/datum.h"
@@ -70,6 +71,8 @@ scyllaBeginForeignModify(ModifyTableState *mtstate, ResultRelInfo *result, List 
 		new_state(mtstate->ps.state, result, scylla_modify_plan_decode(fdw_private));
 
 	result->ri_FdwState = modify;
+	modify->is_deferred =
+		!modify->plan->is_conditional && scylla_self_read_find(&mtstate->ps, modify->plan);
 	if (modify->plan->kind != SCYLLA_MODIFY_INSERT && !(eflags & EXEC_FLAG_EXPLAIN_ONLY))
 		find_junk(modify, outerPlanState(mtstate)->plan->targetlist);
 }
@@ -120,6 +123,8 @@ get_rows(ScyllaModifyState *modify)
 
 		modify->rows = scylla_row_writer_new(modify->plan, modify->result->ri_RelationDesc, session,
 											 modify->estate);
+		if (modify->is_deferred)
+			scylla_row_writer_defer(modify->rows);
 		MemoryContextSwitchTo(caller);
 	}
 	return modify->rows;
@@ -129,7 +134,7 @@ static void
 end_modify(ScyllaModifyState *modify)
 {
 	if (modify != NULL && modify->rows != NULL)
-		scylla_writer_drain(scylla_row_writer_writer(modify->rows));
+		scylla_row_writer_finish(modify->rows);
 }
 
 void

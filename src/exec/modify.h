@@ -18,6 +18,7 @@ typedef struct ScyllaModifyState
 	ResultRelInfo *result;
 	MemoryContext context;
 	Oid userid;
+	bool is_deferred;         /* the statement reads what it writes: rows wait until all are read */
 	AttrNumber *junk;         /* of UPDATE and DELETE: where the plan below has keys and deltas */
 	AttrNumber whole_row;     /* of DELETE with RETURNING: where it has the old row; else 0 */
 	HeapTupleData old_tuple;  /* that row */

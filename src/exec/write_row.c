@@ -10,6 +10,7 @@
 #include "bridge/transaction.h"
 #include "exec/drift.h"
 #include "exec/row_key.h"
+#include "exec/spool.h"
 #include "exec/using_value.h"
 #include "types/typemap.h"
 #include "utils/memutils.h"
@@ -34,6 +35,7 @@ struct ScyllaRowWriter
 	char *remote_table;
 	ScyllaSession *session;
 	ScyllaWriter *writer;
+	ScyllaSpool *spool; /* where rows wait; NULL: they are sent at once */
 	MemoryContext context;
 	MemoryContext row_context; /* reset with each row */
 	bool has_static;           /* the plan writes a static column */
@@ -459,7 +461,30 @@ scylla_row_writer_send(ScyllaRowWriter *rows, bool *is_applied)
 	choose_timestamp(rows, &write);
 	write.key = rows->key.data;
 	write.key_len = rows->key.len;
-	scylla_writer_submit(rows->writer, &write);
+	if (rows->spool != NULL)
+		scylla_spool_put(rows->spool, &write, rows->kind);
+	else
+		scylla_writer_submit(rows->writer, &write);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(rows->row_context);
+}
+
+void
+scylla_row_writer_defer(ScyllaRowWriter *rows)
+{
+	rows->spool = scylla_spool_new();
+}
+
+void
+scylla_row_writer_finish(ScyllaRowWriter *rows)
+{
+	ScyllaModifyTarget kind;
+	ScyllaWrite write;
+
+	while (rows->spool != NULL && scylla_spool_take(rows->spool, &write, &kind))
+	{
+		write.statement = scylla_statement_get(rows->targets[kind].statement);
+		scylla_writer_submit(rows->writer, &write);
+	}
+	scylla_writer_drain(rows->writer);
 }

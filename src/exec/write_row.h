@@ -38,6 +38,13 @@ extern ScyllaRowValue *scylla_row_writer_values(ScyllaRowWriter *rows);
  */
 extern void scylla_row_writer_send(ScyllaRowWriter *rows, bool *is_applied);
 
+/* From now on rows wait until finish(): for a statement that reads what it writes. Not for a
+ * conditional plan. */
+extern void scylla_row_writer_defer(ScyllaRowWriter *rows);
+
+/* Send what waits, and return when all is acknowledged; raises the first error. */
+extern void scylla_row_writer_finish(ScyllaRowWriter *rows);
+
 extern ScyllaWriter *scylla_row_writer_writer(ScyllaRowWriter *rows);
 
 #endif /* SCYLLA_WRITE_ROW_H */
