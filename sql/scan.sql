@@ -89,7 +89,7 @@ SELECT explain('SELECT v, n FROM events WHERE k = 2 AND c = 3 AND d = 1');
 SELECT * FROM events WHERE k = 2 AND c = 3 AND d = 1;
 SELECT explain('SELECT d, v FROM events WHERE k = 1 AND c > 1 AND c <= 3');
 SELECT c, d, v FROM events WHERE k = 1 AND c > 1 AND c <= 3;
-SELECT explain('SELECT k, c FROM events WHERE v = ''1-2-1''');
+SELECT explain('SELECT k, c FROM events WHERE lower(v) = ''1-2-1''');
 SELECT k, c FROM events WHERE v = '1-2-1';
 SELECT explain('SELECT v FROM pairs WHERE a = ''y'' AND b = 3');
 SELECT v FROM pairs WHERE a = 'y' AND b = 3;

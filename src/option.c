@@ -235,6 +235,14 @@ parse_full_scan(const OptionRow *row, const char *text, void *field)
 	return false;
 }
 
+/* allow_filtering: auto, off */
+static bool
+parse_filtering(const OptionRow *row, const char *text, void *field)
+{
+	*(bool *) field = pg_strcasecmp(text, "auto") == 0;
+	return *(bool *) field || pg_strcasecmp(text, "off") == 0;
+}
+
 /* case: keep, lower */
 static bool
 parse_case(const OptionRow *row, const char *text, void *field)
@@ -559,6 +567,8 @@ static const OptionRow rows[] = {
 	{"if_exists", PLACE_TABLE, FIELD(is_conditional), BOOLEAN},
 	{"write_rate", PLACE_SERVER | PLACE_TABLE, FIELD(write_rate), parse_integer, .min = 0,
 	 .max = INT_MAX},
+	{"allow_filtering", PLACE_SERVER | PLACE_TABLE, FIELD(can_filter), parse_filtering,
+	 .allowed = "auto or off"},
 	{"fdw_startup_cost", PLACE_SERVER, FIELD(startup_cost), COST},
 	{"fdw_tuple_cost", PLACE_SERVER, FIELD(tuple_cost), COST},
 
@@ -811,6 +821,7 @@ collect_options(Oid serverid, Oid userid, List *table_definitions)
 	options->is_truncatable = true;
 	options->insert_nulls = SCYLLA_INSERT_NULL;
 	options->ttl_s = -1;
+	options->can_filter = true;
 	options->startup_cost = DEFAULT_STARTUP_COST;
 	options->tuple_cost = DEFAULT_TUPLE_COST;
 	parse_hosts(NULL, DEFAULT_HOST, &options->hosts);
@@ -865,7 +876,6 @@ scylla_options_of_import(List *definitions)
 {
 	ScyllaImportOptions *options = palloc0(sizeof(ScyllaImportOptions));
 
-	options->has_views = true;
 	options->has_collate = true;
 	read_options(definitions, PLACE_IMPORT, true, options);
 	return options;

@@ -104,6 +104,7 @@ typedef struct ScyllaOptions
 	int ttl_s;           /* of every write; negative: the remote table's own */
 	bool is_conditional; /* UPDATE and DELETE only what exists: option if_exists */
 	int write_rate;      /* rows per second; 0: no limit */
+	bool can_filter;     /* option allow_filtering: auto */
 
 	ScyllaFullScan full_scan;
 

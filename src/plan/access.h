@@ -40,38 +40,61 @@ typedef enum ScyllaKeyPart
 	SCYLLA_PART_CLUSTERING
 } ScyllaKeyPart;
 
-/* One pushable condition: column operator value. */
+#define SCYLLA_NO_INDEX (-1)
+
+/* One condition that CQL can carry: column operator value. */
 typedef struct ScyllaAccessCondition
 {
-	ScyllaKeyPart part;
-	int position; /* in its key, from 0 */
+	ScyllaConditionForm form;
 	ScyllaOperator op;
+	ScyllaKeyPart part; /* of a row: of its first column, which is the first clustering column */
+	int position;       /* in its key, from 0 */
+	int column;         /* tells columns apart, those outside the key too */
+	int column_count;   /* of a row; conditions of different counts are not sent together */
+	bool is_fallback;   /* follows from a row comparison, which is better where it can be sent */
+	int index;          /* number of an index that answers it, or SCYLLA_NO_INDEX */
 } ScyllaAccessCondition;
 
-/* The shape of the remote key. */
+/* The shape of the remote key, and whether rows that are read anyway may be filtered remotely. */
 typedef struct ScyllaAccessKey
 {
 	int partition_count;
 	int clustering_count;
+	bool can_filter;
 } ScyllaAccessKey;
+
+/* What becomes of a condition. */
+typedef enum ScyllaAccessUse
+{
+	SCYLLA_USE_NONE,  /* it is not sent */
+	SCYLLA_USE_BOUND, /* it bounds what is read */
+	SCYLLA_USE_INDEX, /* an index finds the rows by it */
+	SCYLLA_USE_FILTER /* ALLOW FILTERING: it thins out what is sent back */
+} ScyllaAccessUse;
 
 typedef struct ScyllaAccessChoice
 {
 	ScyllaAccess access;
-	bool is_unique;        /* the whole primary key is bound by =: at most one row */
-	int clustering_equals; /* length of the clustering prefix bound by = */
-	bool has_range;        /* a range follows that prefix */
+	bool is_unique; /* the whole primary key is bound: at most one row for each of its values */
+	int clustering_equals; /* length of the clustering prefix bound by = or IN */
+	bool has_range;        /* a range follows that prefix, or cuts the ring */
+	bool is_filtered;      /* ALLOW FILTERING has to be said */
+	int index;             /* of SCYLLA_ACCESS_INDEX */
 } ScyllaAccessChoice;
 
 /*
- * Choose among count conditions; used[i] tells which ones the access sends. Of several
- * conditions on one column and side only the first is used (CQL takes one); the rest stay local.
+ * Choose among count conditions; uses[i] tells what becomes of each. Of several conditions on one
+ * column and side only the first is sent (CQL takes one), = rather than IN; the rest stay local.
  */
 extern ScyllaAccessChoice scylla_access_choose(const ScyllaAccessKey *key,
 											   const ScyllaAccessCondition *conditions, int count,
-											   bool *used);
+											   ScyllaAccessUse *uses);
 
-#define SCYLLA_REFUSED_PARTITION_RANGE "a partition key column takes only ="
+/* How much of the table the access leaves out: more is better. */
+extern int scylla_access_rank(const ScyllaAccessChoice *choice);
+
+/* Whether the whole partition key is bound, by = or IN. */
+extern bool scylla_access_binds_key(const ScyllaAccessChoice *choice);
 
 /* Why a condition that the choice left out stays local, in words for EXPLAIN. */
 extern const char *scylla_access_refusal(const ScyllaAccessKey *key,

@@ -76,7 +76,7 @@ scylla_cost_range(PlannerInfo *root, RelOptInfo *rel, const ScyllaColumn *column
 {
 	if (conditions == NIL)
 		return 1.0;
-	if (distinct_values(root, rel, column) > 0)
+	if (column != NULL && distinct_values(root, rel, column) > 0)
 		return clauselist_selectivity(root, conditions, (int) rel->relid, JOIN_INNER, NULL);
 	return list_length(conditions) > 1 ? TWO_BOUNDS_FRACTION : ONE_BOUND_FRACTION;
 }

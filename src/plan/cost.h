@@ -38,7 +38,7 @@ extern void scylla_cost_sizes(PlannerInfo *root, RelOptInfo *rel, const ScyllaTa
 							  ScyllaSizes *sizes);
 
 /*
- * Part of the rows that a range on a column leaves, by its conditions (of RestrictInfo): by the
+ * Part of the rows that a range on a column (NULL: the token) leaves, by its clauses: by the
  * column's statistics if it has any.
  */
 extern double scylla_cost_range(PlannerInfo *root, RelOptInfo *rel, const ScyllaColumn *column,

@@ -146,6 +146,21 @@ scylla_deparse_table(StringInfo out, const char *keyspace, const char *table)
 }
 
 char *
+scylla_deparse_token(const ScyllaTable *table)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	for (int i = 0; i < table->partition_count; i++)
+	{
+		appendStringInfoString(&out, i == 0 ? "token(" : ", ");
+		scylla_deparse_name(&out, table->partition_names[i]);
+	}
+	appendStringInfoChar(&out, ')');
+	return out.data;
+}
+
+char *
 scylla_deparse_function(const ScyllaTable *table, const ScyllaColumn *column)
 {
 	StringInfoData out;
@@ -164,12 +179,7 @@ scylla_deparse_function(const ScyllaTable *table, const ScyllaColumn *column)
 			scylla_deparse_name(&out, column->argument);
 			break;
 		case SCYLLA_FUNCTION_TOKEN:
-			for (int i = 0; i < table->partition_count; i++)
-			{
-				appendStringInfoString(&out, i == 0 ? "token(" : ", ");
-				scylla_deparse_name(&out, table->partition_names[i]);
-			}
-			break;
+			return scylla_deparse_token(table);
 	}
 	appendStringInfoChar(&out, ')');
 	return out.data;

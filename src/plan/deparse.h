@@ -15,6 +15,9 @@ extern void scylla_deparse_name(StringInfo out, const char *name);
 /* Append keyspace.table. */
 extern void scylla_deparse_table(StringInfo out, const char *keyspace, const char *table);
 
+/* token("K", l), of the whole partition key. */
+extern char *scylla_deparse_token(const ScyllaTable *table);
+
 /* What CQL selects for a computed column, as ttl("V"); another column's name, unquoted. */
 extern char *scylla_deparse_function(const ScyllaTable *table, const ScyllaColumn *column);
 

@@ -2,8 +2,8 @@
  * The planner's callbacks: the size of a foreign table, its paths, and the plan of the chosen one.
  *
  * A path is known by the outer relations that it takes parameters from, from which it follows
- * which clauses apply, and so which access; and by the shape of its result. Making its plan judges
- * the same clauses again.
+ * which clauses apply, and so which access; and by the shape of its result. Making its plan
+ * chooses once more among the same clauses, which are judged once a relation.
  */
 #include "postgres.h"
 
@@ -16,29 +16,37 @@
 #include "optimizer/paths.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
-#include "plan/cost.h"
+#include "plan/choose.h"
 #include "plan/order.h"
 #include "plan/path.h"
 #include "plan/rel_plan.h"
 #include "plan/scan.h"
 #include "plan/unique_key.h"
 #include "plan/upper.h"
+#include "plan/view.h"
 
 /* Sets of outer relations that are tried at most; beyond that, combinations are left out. */
 #define MAX_OUTER_SETS 32
 
-/* An access of a relation with certain quals, estimated. */
-typedef struct ScanEstimate
-{
-	ScyllaAccessChoice access;
-	int condition_count;
-	double rows; /* after the local filter */
-	Cost startup;
-	Cost total;
-} ScanEstimate;
+/* ---- judging, once a clause ---- */
 
-static List *
-judge_clauses(PlannerInfo *root, RelOptInfo *rel, const ScyllaTable *table, List *clauses)
+static ScyllaQual *
+get_qual(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *rinfo)
+{
+	ScyllaRelPlan *plan = rel->fdw_private;
+	ScyllaQual *qual;
+	ListCell *cell;
+
+	foreach (cell, plan->judged)
+		if (((ScyllaQual *) lfirst(cell))->rinfo == rinfo)
+			return lfirst(cell);
+	qual = scylla_qual_new(root, rel, plan->table, rinfo);
+	plan->judged = lappend(plan->judged, qual);
+	return qual;
+}
+
+List *
+scylla_rel_quals(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 {
 	List *quals = NIL;
 	ListCell *cell;
@@ -49,55 +57,147 @@ judge_clauses(PlannerInfo *root, RelOptInfo *rel, const ScyllaTable *table, List
 
 		/* a gating Result node above the scan checks those without variables */
 		if (!rinfo->pseudoconstant)
-			quals = lappend(quals, scylla_qual_new(root, rel, table, rinfo));
+			quals = lappend(quals, get_qual(root, rel, rinfo));
 	}
 	return quals;
+}
+
+/* ---- estimates ---- */
+
+/* What ways into the table with certain quals give and cost. */
+typedef struct ScanEstimate
+{
+	ScyllaQualChoice choice;
+	double rows; /* after the local filter */
+	Cost startup;
+	Cost total;
+} ScanEstimate;
+
+/* Of those quals of which something is sent so, as RestrictInfos. */
+static List *
+sent_clauses(const ScyllaWay *way, bool is_bound)
+{
+	List *clauses = NIL;
+	ListCell *cell;
+
+	foreach (cell, way->sent)
+	{
+		const ScyllaSent *sent = lfirst(cell);
+
+		if (sent->qual->rinfo != NULL && (sent->use == SCYLLA_USE_BOUND) == is_bound)
+			clauses = list_append_unique_ptr(clauses, sent->qual->rinfo);
+	}
+	return clauses;
+}
+
+/* The part of the slice or ring that the way's range leaves. */
+static double
+select_range(PlannerInfo *root, RelOptInfo *rel, const ScyllaWay *way)
+{
+	const ScyllaColumn *column = NULL;
+	List *clauses = NIL;
+	ListCell *cell;
+
+	foreach (cell, way->sent)
+	{
+		const ScyllaSent *sent = lfirst(cell);
+		List *columns = sent->condition->columns;
+
+		if (sent->use != SCYLLA_USE_BOUND || !scylla_operator_is_range(sent->condition->op))
+			continue;
+		column = columns != NIL ? linitial(columns) : NULL;
+		clauses = list_append_unique_ptr(clauses, sent->qual->rinfo != NULL
+													  ? (void *) sent->qual->rinfo
+													  : (void *) sent->qual->clause);
+	}
+	return scylla_cost_range(root, rel, column, clauses);
+}
+
+static double
+select_by(PlannerInfo *root, RelOptInfo *rel, List *clauses)
+{
+	return clauselist_selectivity(root, clauses, (int) rel->relid, JOIN_INNER, NULL);
+}
+
+/* Adds the rows that a way sends to the load's. */
+static void
+load_way(PlannerInfo *root, RelOptInfo *rel, List *quals, const ScyllaWay *way,
+		 ScyllaScanLoad *load)
+{
+	ScyllaRelPlan *plan = rel->fdw_private;
+	List *bound = sent_clauses(way, true);
+	List *unbound = NIL; /* they thin out what is read */
+	double read;
+	ListCell *cell;
+
+	foreach (cell, quals)
+	{
+		ScyllaQual *qual = lfirst(cell);
+
+		if (!list_member_ptr(bound, qual->rinfo) && (way->clause == NULL || qual->arms == NIL))
+			unbound = lappend(unbound, qual->rinfo);
+	}
+	if (way->access.access == SCYLLA_ACCESS_VIEW)
+		read = plan->sizes.rows * select_by(root, rel, bound);
+	else
+		read = scylla_cost_fetched(&plan->sizes, &way->access, select_range(root, rel, way)) *
+			   way->keys;
+	read = Min(read, plan->sizes.rows);
+	load->access = way->access.access;
+	load->requests += way->keys;
+	load->read_rows += read;
+	load->fetched_rows += clamp_row_est(read * select_by(root, rel, sent_clauses(way, false)));
+	load->returned_rows += clamp_row_est(read * select_by(root, rel, unbound));
 }
 
 static void
 estimate_scan(PlannerInfo *root, RelOptInfo *rel, List *quals, ScanEstimate *estimate)
 {
 	ScyllaRelPlan *plan = rel->fdw_private;
-	ScyllaScanLoad load = {.options = plan->table->options, .target = rel->reltarget->cost};
-	ScyllaQualChoice choice;
-	List *unsent = NIL; /* they thin out what is fetched */
-	List *filter = NIL; /* and what is checked again */
-	List *range = NIL;  /* what bounds a slice */
-	const ScyllaColumn *range_column = NULL;
+	ScyllaScanLoad load = {.options = plan->table->options,
+						   .width = rel->reltarget->width,
+						   .target = rel->reltarget->cost};
+	List *filter = NIL;
 	ListCell *cell;
 
-	estimate->condition_count = 0;
-	scylla_qual_choose(plan->table, quals, &choice);
+	scylla_choose(plan->table, quals, &estimate->choice);
 	foreach (cell, quals)
-	{
-		ScyllaQual *qual = lfirst(cell);
-		int i = foreach_current_index(cell);
-
-		if (!choice.used[i])
-			unsent = lappend(unsent, qual->rinfo);
-		else
-			estimate->condition_count++;
-		if (choice.used[i] && qual->op != SCYLLA_OP_EQUAL)
-		{
-			range = lappend(range, qual->rinfo);
-			range_column = qual->column;
-		}
-		if (choice.reasons[i] != NULL)
-			filter = lappend(filter, qual->rinfo);
-	}
-
-	load.access = choice.access.access;
-	load.width = rel->reltarget->width;
-	load.fetched_rows = scylla_cost_fetched(&plan->sizes, &choice.access,
-											scylla_cost_range(root, rel, range_column, range));
-	load.returned_rows =
-		clamp_row_est(load.fetched_rows *
-					  clauselist_selectivity(root, unsent, (int) rel->relid, JOIN_INNER, NULL));
+		if (estimate->choice.reasons[foreach_current_index(cell)] != NULL)
+			filter = lappend(filter, ((ScyllaQual *) lfirst(cell))->rinfo);
+	foreach (cell, estimate->choice.ways)
+		load_way(root, rel, quals, lfirst(cell), &load);
 	cost_qual_eval(&load.filter, filter, root);
-
-	estimate->access = choice.access;
-	estimate->rows = load.returned_rows;
+	estimate->rows = clamp_row_est(load.returned_rows);
 	scylla_cost_scan(&load, &estimate->startup, &estimate->total);
+}
+
+/* Nothing is left that parameters could add. */
+static bool
+is_unique(const ScyllaQualChoice *choice)
+{
+	const ScyllaWay *way;
+
+	if (list_length(choice->ways) != 1)
+		return choice->ways == NIL;
+	way = linitial(choice->ways);
+	return way->access.is_unique && way->keys == 1;
+}
+
+/* ---- the callbacks ---- */
+
+/* What is to be written is read where it is written: a view may lag behind. */
+static void
+keep_views(PlannerInfo *root, RelOptInfo *rel, ScyllaTable *table)
+{
+	Bitmapset *attributes = NULL;
+
+	if (bms_is_member((int) rel->relid, root->all_result_relids))
+		table->views = NIL;
+	if (table->views == NIL)
+		return;
+	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &attributes);
+	pull_varattnos((Node *) get_actual_clauses(rel->baserestrictinfo), rel->relid, &attributes);
+	scylla_views_keep(table, attributes);
 }
 
 void
@@ -107,9 +207,10 @@ scyllaGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntable
 	ScanEstimate estimate;
 
 	plan->table = scylla_table_open(foreigntableid, scylla_rel_userid(root, baserel));
-	plan->quals = judge_clauses(root, baserel, plan->table, baserel->baserestrictinfo);
 	scylla_cost_sizes(root, baserel, plan->table, &plan->sizes);
 	baserel->fdw_private = plan;
+	keep_views(root, baserel, plan->table);
+	plan->quals = scylla_rel_quals(root, baserel, baserel->baserestrictinfo);
 	scylla_unique_key_declare(baserel, plan->table);
 
 	estimate_scan(root, baserel, plan->quals, &estimate);
@@ -166,9 +267,10 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, Relids required_outer,
 	ScanEstimate estimate;
 
 	if (param != NULL)
-		quals = list_concat_copy(quals, judge_clauses(root, rel, plan->table, param->ppi_clauses));
+		quals = list_concat_copy(quals, scylla_rel_quals(root, rel, param->ppi_clauses));
 	estimate_scan(root, rel, quals, &estimate);
-	if (unparameterised != NULL && estimate.condition_count <= unparameterised->condition_count)
+	if (unparameterised != NULL &&
+		scylla_choose_bounds(&estimate.choice) <= scylla_choose_bounds(&unparameterised->choice))
 		return;
 	if (param != NULL)
 	{
@@ -216,16 +318,18 @@ add_outer_set(List *sets, Relids relids)
 static List *
 add_outer_sets_of(PlannerInfo *root, RelOptInfo *rel, List *clauses, List *sets)
 {
-	ScyllaRelPlan *plan = rel->fdw_private;
 	ListCell *cell;
 
 	foreach (cell, clauses)
 	{
 		RestrictInfo *rinfo = lfirst_node(RestrictInfo, cell);
+		const ScyllaQual *qual;
 		Relids outer;
 
-		if (!join_clause_is_movable_to(rinfo, rel) ||
-			scylla_qual_new(root, rel, plan->table, rinfo)->column == NULL)
+		if (!join_clause_is_movable_to(rinfo, rel))
+			continue;
+		qual = get_qual(root, rel, rinfo);
+		if (qual->conditions == NIL && qual->arms == NIL)
 			continue;
 		outer = bms_union(rinfo->clause_relids, rel->lateral_relids);
 		outer = bms_del_member(outer, (int) rel->relid);
@@ -288,7 +392,7 @@ scyllaGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid
 
 	add_scan_path(root, baserel, baserel->lateral_relids, NULL);
 	estimate_scan(root, baserel, plan->quals, &estimate);
-	if (!scylla_enable_pushdown || estimate.access.is_unique)
+	if (!scylla_enable_pushdown || is_unique(&estimate.choice))
 		return;
 	foreach (cell, find_outer_sets(root, baserel))
 		if (!bms_equal(lfirst(cell), baserel->lateral_relids))
@@ -325,12 +429,13 @@ scyllaGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 
 	if (IS_UPPER_REL(baserel))
 		return scylla_upper_plan(best_path, tlist, outer_plan);
-	quals = judge_clauses(root, baserel, plan->table, scan_clauses);
+	quals = scylla_rel_quals(root, baserel, scan_clauses);
 	scylla_scan_split(plan->table, quals, &parts);
 
 	/* The target list may name every column for convenience; reltarget has those in use. */
 	pull_varattnos((Node *) baserel->reltarget->exprs, baserel->relid, &attributes);
 	pull_varattnos((Node *) parts.filter, baserel->relid, &attributes);
+	pull_varattnos((Node *) parts.binds, baserel->relid, &attributes); /* arms of an OR */
 	if (is_child_of_marked(root, baserel))
 		attributes = bms_del_member(attributes, SelfItemPointerAttributeNumber -
 													FirstLowInvalidHeapAttributeNumber);

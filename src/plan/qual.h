@@ -1,5 +1,5 @@
 /*
- * Which clauses CQL can say with the same meaning, and which of those an access sends.
+ * Which clauses CQL can say, and with which meaning.
  */
 #ifndef SCYLLA_QUAL_H
 #define SCYLLA_QUAL_H
@@ -9,34 +9,38 @@
 #include "catalog/table.h"
 #include "nodes/pathnodes.h"
 #include "plan/access.h"
+#include "plan/operand.h"
 
-/* One restriction or join clause, judged. Immutable; lives as long as its planner context. */
+/* Something that CQL can say and that a clause implies. */
+typedef struct ScyllaCondition
+{
+	ScyllaConditionForm form;
+	ScyllaOperator op;
+	List *columns;       /* of const ScyllaColumn: one, those of a row, or none for the token */
+	List *values;        /* Expr for each of them, without a Var of the scanned relation; of
+						  * SCYLLA_OP_IN an array */
+	const cql_type *cql; /* what a value is bound as; NULL: as the column's type */
+	bool is_whole;       /* the clause says no more than this condition */
+	bool is_fallback;    /* implied by a row comparison, in case that cannot be sent */
+} ScyllaCondition;
+
+/*
+ * A restriction or join clause, or a part of an OR, judged. Immutable; lives as long as its planner
+ * context.
+ */
 typedef struct ScyllaQual
 {
-	RestrictInfo *rinfo;
-	const ScyllaColumn *column; /* NULL: it can only be checked locally, and nothing below is set */
-	ScyllaOperator op;
-	Expr *value;        /* without a Var of the scanned relation */
-	bool is_superset;   /* CQL may give more rows: check locally as well */
-	const char *reason; /* why not pushable, or why a superset; NULL if it is exact */
+	Expr *clause;
+	RestrictInfo *rinfo; /* NULL: part of an OR */
+	List *conditions;    /* of ScyllaCondition: all together say what the clause says; NIL: it can
+						  * only be checked locally */
+	bool is_superset;    /* they say less than the clause: check locally as well */
+	bool is_never;       /* no row can fulfil the clause */
+	const char *reason;  /* why not pushable, or why a superset; NULL if it is exact */
+	List *arms;          /* of an OR: for each of its arms the List of ScyllaQual that it ANDs */
 } ScyllaQual;
 
 extern ScyllaQual *scylla_qual_new(PlannerInfo *root, RelOptInfo *rel, const ScyllaTable *table,
 								   RestrictInfo *rinfo);
-
-/* An access for a list of quals: what it is, and which of them it sends. */
-typedef struct ScyllaQualChoice
-{
-	ScyllaAccessChoice access;
-	bool *used;           /* parallel to the list */
-	const char **reasons; /* parallel: why a qual stays in the local filter; NULL: it doesn't */
-} ScyllaQualChoice;
-
-/* Of several conditions on one column and side an exact one is sent if there is one. */
-extern void scylla_qual_choose(const ScyllaTable *table, List *quals, ScyllaQualChoice *choice);
-
-/* A column of the table that a node stands for (binary-compatible casts looked through), or NULL. */
-extern const ScyllaColumn *scylla_qual_column(RelOptInfo *rel, const ScyllaTable *table,
-											  Node *node);
 
 #endif /* SCYLLA_QUAL_H */

@@ -17,9 +17,13 @@ typedef struct ScyllaRelPlan
 	ScyllaTable *table;
 	ScyllaSizes sizes;
 	List *quals;          /* ScyllaQual of each of baserestrictinfo */
+	List *judged;         /* every ScyllaQual that was made, join clauses' too */
 	List *result_reasons; /* why PostgreSQL computes what could have been the server's: lists of
 						   * two String nodes, what and why */
 } ScyllaRelPlan;
+
+/* The ScyllaQual of each RestrictInfo but for pseudoconstants; each is judged once. */
+extern List *scylla_rel_quals(PlannerInfo *root, RelOptInfo *rel, List *clauses);
 
 /*
  * What a path gives beside the rows of its relation: the only element of ForeignPath.fdw_private,

@@ -7,86 +7,133 @@
 #include "access/sysattr.h"
 #include "catalog/heap.h"
 #include "nodes/value.h"
+#include "plan/choose.h"
 #include "plan/deparse.h"
 #include "plan/full_scan.h"
 #include "plan/scan.h"
 #include "utils/lsyscache.h"
 
-/* Conditions in the order of the key, = before >, > before <: one text for one shape. */
-static int
-compare_sent(const ListCell *a, const ListCell *b)
-{
-	static const int sides[] = {
-		[SCYLLA_OP_EQUAL] = 0,      [SCYLLA_OP_IN] = 0,      [SCYLLA_OP_LESS] = 2,
-		[SCYLLA_OP_LESS_EQUAL] = 2, [SCYLLA_OP_GREATER] = 1, [SCYLLA_OP_GREATER_EQUAL] = 1,
-	};
-	const ScyllaQual *left = lfirst(a);
-	const ScyllaQual *right = lfirst(b);
+/* ---- conditions ---- */
 
-	if (left->column->role != right->column->role)
-		return left->column->role == SCYLLA_KEY_PARTITION ? -1 : 1;
-	if (left->column->position != right->column->position)
-		return left->column->position - right->column->position;
-	return sides[left->op] - sides[right->op];
+/* The CQL type of a value at a place of the condition. */
+static char *
+type_of_marker(const ScyllaCondition *condition, const ScyllaColumn *column)
+{
+	char text[1024];
+
+	if (column == NULL)
+		return pstrdup("bigint");
+	if (condition->cql == NULL)
+		return pstrdup(column->cql_type_text);
+	(void) cql_type_print(condition->cql, true, text, sizeof(text));
+	return pstrdup(text);
 }
 
 static void
-send_condition(const ScyllaQual *qual, ScyllaScanArm *arm, ScyllaScanParts *parts)
+make_marker(const ScyllaTable *table, const ScyllaCondition *condition, int i,
+			ScyllaScanMarker *marker)
 {
-	ScyllaScanCondition *condition = &arm->conditions[arm->condition_count++];
-	ScyllaScanMarker *marker = palloc0(sizeof(ScyllaScanMarker));
+	const ScyllaColumn *column = condition->columns != NIL ? list_nth(condition->columns, i) : NULL;
 
-	condition->form = SCYLLA_FORM_COLUMN;
-	condition->op = qual->op;
-	condition->is_rechecked = qual->is_superset;
-	condition->marker_count = 1;
-	condition->markers = marker;
-	marker->attnum = qual->column->attnum;
-	marker->name = pstrdup(qual->column->name);
-	marker->type_text = pstrdup(qual->column->cql_type_text);
-	marker->bind = list_length(parts->binds);
-	if (qual->column->role == SCYLLA_KEY_PARTITION)
-		arm->partition_conditions++;
-	parts->binds = lappend(parts->binds, qual->value);
+	marker->attnum = column != NULL ? column->attnum : 0;
+	marker->name = column != NULL ? pstrdup(column->name) : scylla_deparse_token(table);
+	marker->type_text = type_of_marker(condition, column);
+}
+
+static void
+send_condition(const ScyllaTable *table, const ScyllaSent *sent, ScyllaScanArm *arm,
+			   ScyllaScanParts *parts)
+{
+	const ScyllaCondition *from = sent->condition;
+	ScyllaScanCondition *condition = &arm->conditions[arm->condition_count++];
+
+	condition->form = from->form;
+	condition->op = from->op;
+	condition->is_rechecked = sent->is_rechecked;
+	condition->marker_count = list_length(from->values);
+	condition->markers = palloc0(condition->marker_count * sizeof(ScyllaScanMarker));
+	for (int i = 0; i < condition->marker_count; i++)
+	{
+		make_marker(table, from, i, &condition->markers[i]);
+		condition->markers[i].bind = list_length(parts->binds);
+		parts->binds = lappend(parts->binds, list_nth(from->values, i));
+	}
+}
+
+static bool
+binds_partition(const ScyllaTable *table, const ScyllaSent *sent)
+{
+	const ScyllaColumn *column;
+
+	if (sent->use != SCYLLA_USE_BOUND || sent->condition->columns == NIL)
+		return false;
+	column = linitial(sent->condition->columns);
+	return table->columns[column->attnum - 1].role == SCYLLA_KEY_PARTITION;
+}
+
+static void
+make_arm(const ScyllaWay *way, ScyllaScanArm *arm, ScyllaScanParts *parts)
+{
+	const ScyllaTable *table = way->table;
+	ListCell *cell;
+
+	/* An index or view is never one of several ways. */
+	parts->plan.table = pstrdup(table->options->table);
+	if (way->path_name != NULL)
+		parts->plan.path_name = pstrdup(way->path_name);
+
+	arm->access = way->access.access;
+	arm->is_unique = way->access.is_unique;
+	arm->is_filtered = way->access.is_filtered;
+	arm->conditions = palloc0(Max(list_length(way->sent), 1) * sizeof(ScyllaScanCondition));
+	foreach (cell, way->sent)
+	{
+		if (binds_partition(table, lfirst(cell)))
+			arm->partition_conditions++;
+		send_condition(table, lfirst(cell), arm, parts);
+	}
+	arm->clause = -1;
+	if (way->clause == NULL)
+		return;
+	arm->clause = list_length(parts->binds);
+	parts->binds = lappend(parts->binds, way->clause);
+}
+
+static void
+split_quals(List *quals, const ScyllaQualChoice *choice, ScyllaScanParts *parts)
+{
+	ListCell *cell;
+
+	foreach (cell, quals)
+	{
+		ScyllaQual *qual = lfirst(cell);
+		const char *reason = choice->reasons[foreach_current_index(cell)];
+
+		if (reason == NULL)
+		{
+			parts->recheck = lappend(parts->recheck, qual->clause);
+			continue;
+		}
+		parts->filter = lappend(parts->filter, qual->clause);
+		parts->plan.local_reasons = lappend(parts->plan.local_reasons, makeString(pstrdup(reason)));
+	}
 }
 
 void
 scylla_scan_split(const ScyllaTable *table, List *quals, ScyllaScanParts *parts)
 {
 	ScyllaQualChoice choice;
-	ScyllaScanArm *arm = palloc0(sizeof(ScyllaScanArm));
-	List *sent = NIL;
 	ListCell *cell;
 
 	memset(parts, 0, sizeof(*parts));
-	scylla_qual_choose(table, quals, &choice);
-	foreach (cell, quals)
-	{
-		ScyllaQual *qual = lfirst(cell);
-		const char *reason = choice.reasons[foreach_current_index(cell)];
-
-		if (choice.used[foreach_current_index(cell)])
-			sent = lappend(sent, qual);
-		if (reason == NULL)
-			parts->recheck = lappend(parts->recheck, qual->rinfo->clause);
-		else
-		{
-			parts->filter = lappend(parts->filter, qual->rinfo->clause);
-			parts->plan.local_reasons =
-				lappend(parts->plan.local_reasons, makeString(pstrdup(reason)));
-		}
-	}
-
-	list_sort(sent, compare_sent);
-	arm->conditions = palloc0(Max(list_length(sent), 1) * sizeof(ScyllaScanCondition));
-	foreach (cell, sent)
-		send_condition(lfirst(cell), arm, parts);
-	arm->access = choice.access.access;
-	arm->is_unique = choice.access.is_unique;
-	arm->clause = -1;
+	parts->plan.table = pstrdup(table->options->table);
+	scylla_choose(table, quals, &choice);
+	split_quals(quals, &choice, parts);
+	parts->plan.arms = palloc0(Max(list_length(choice.ways), 1) * sizeof(ScyllaScanArm));
+	foreach (cell, choice.ways)
+		make_arm(lfirst(cell), &parts->plan.arms[parts->plan.arm_count++], parts);
 
 	parts->plan.keyspace = pstrdup(table->options->keyspace);
-	parts->plan.table = pstrdup(table->options->table);
 	parts->plan.serverid = table->options->serverid;
 	parts->plan.read_consistency = table->options->read_consistency;
 	parts->plan.fetch_size = table->options->fetch_size;
@@ -96,8 +143,6 @@ scylla_scan_split(const ScyllaTable *table, List *quals, ScyllaScanParts *parts)
 	parts->plan.full_scan = table->options->full_scan;
 	if (parts->plan.full_scan != SCYLLA_FULL_SCAN_ALLOW)
 		parts->plan.unbound_key = scylla_full_scan_unbound(table, quals);
-	parts->plan.arm_count = 1;
-	parts->plan.arms = arm;
 	parts->plan.limit_bind = -1;
 }
 

@@ -207,6 +207,8 @@ extern ScyllaFit scylla_encode_blob(ScyllaConverter *converter, Datum value, Scy
 									StringInfo out);
 extern ScyllaFit scylla_encode_uuid(ScyllaConverter *converter, Datum value, ScyllaRound round,
 									StringInfo out);
+extern ScyllaFit scylla_encode_timeuuid_time(ScyllaConverter *converter, Datum value,
+											 ScyllaRound round, StringInfo out);
 extern ScyllaFit scylla_encode_inet(ScyllaConverter *converter, Datum value, ScyllaRound round,
 									StringInfo out);
 

@@ -7,6 +7,7 @@
 
 #include "utils/builtins.h"
 #include "utils/inet.h"
+#include "utils/timestamp.h"
 #include "utils/uuid.h"
 
 #include "compat.h"
@@ -18,6 +19,9 @@
 static const ScyllaFault fault_timeuuid = {ERRCODE_INVALID_TEXT_REPRESENTATION,
 										   "uuid that is no timeuuid",
 										   "A timeuuid is a uuid of version 1.", NULL};
+static const ScyllaFault fault_time_for_timeuuid = {
+	ERRCODE_INVALID_TEXT_REPRESENTATION, "timestamp that is no timeuuid",
+	"Many timeuuids have one time.", "Use min_timeuuid() or max_timeuuid()."};
 static const ScyllaFault fault_mask = {
 	ERRCODE_INVALID_TEXT_REPRESENTATION, "network instead of an address",
 	"CQL's inet is a single address, without a mask.", "Take the address with host(…)::inet."};
@@ -77,6 +81,42 @@ scylla_encode_uuid(ScyllaConverter *converter, Datum value, ScyllaRound round, S
 	if (converter->pair->cql == CQL_TYPE_TIMEUUID && uuid->data[6] >> 4 != 1)
 		return scylla_convert_misfit(converter, round, SCYLLA_FIT_NONE, &fault_timeuuid);
 	memcpy(scylla_cell_append(out, UUID_LEN), uuid->data, UUID_LEN);
+	return SCYLLA_FIT_EXACT;
+}
+
+/* Ticks of a timeuuid: 100 ns from 1582-10-15, in 60 bits. */
+#define TICKS_PER_US 10
+#define GREGORIAN_JDATE 2299161
+#define GREGORIAN_US ((POSTGRES_EPOCH_JDATE - GREGORIAN_JDATE) * USECS_PER_DAY)
+#define END_US ((INT64CONST(1) << 60) / TICKS_PER_US)
+
+/* The first (round up) or last timeuuid of a microsecond, in CQL's order: that of the ticks, then
+ * of the last eight bytes as signed ones. */
+static void
+append_timeuuid(int64 us, ScyllaRound round, StringInfo out)
+{
+	bool is_first = round == SCYLLA_ROUND_UP;
+	uint64 ticks = (uint64) us * TICKS_PER_US + (is_first ? 0 : TICKS_PER_US - 1);
+	uint8 *uuid = scylla_cell_append(out, UUID_LEN);
+
+	cql_put_u32(uuid, (uint32) ticks);
+	cql_put_u32(uuid + 4, (uint32) ((ticks >> 32 & 0xffff) << 16 | 0x1000 | ticks >> 48));
+	memset(uuid + 8, is_first ? 0x80 : 0x7f, UUID_LEN - 8);
+}
+
+ScyllaFit
+scylla_encode_timeuuid_time(ScyllaConverter *converter, Datum value, ScyllaRound round,
+							StringInfo out)
+{
+	TimestampTz timestamp = DatumGetTimestampTz(value);
+
+	if (round == SCYLLA_ROUND_STORE || round == SCYLLA_ROUND_NEAREST)
+		return scylla_convert_misfit(converter, round, SCYLLA_FIT_NONE, &fault_time_for_timeuuid);
+	if (timestamp < -GREGORIAN_US)
+		return SCYLLA_FIT_BELOW;
+	if (timestamp >= END_US - GREGORIAN_US)
+		return SCYLLA_FIT_ABOVE;
+	append_timeuuid(timestamp + GREGORIAN_US, round, out);
 	return SCYLLA_FIT_EXACT;
 }
 

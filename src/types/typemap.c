@@ -38,6 +38,8 @@ static const char decimal_reason[] = "equal numbers of different scale are diffe
  * order is PostgreSQL's. A partition key is found by its bits. */
 static const char float_reason[] = "0 and -0, and NaNs of different bits, are other keys in CQL";
 static const char uuid_reason[] = "CQL sorts uuids by version and time, PostgreSQL by bytes";
+/* Bounds only: those of a microsecond are all between its first and its last. */
+static const char timeuuid_reason[] = "many timeuuids have one time";
 /* Both servers compare bytes whatever their number, so that 10.0.0.1 sorts after 0::1. */
 static const char inet_reason[] = "CQL sorts addresses by bytes, IPv4 among IPv6";
 /* Under excess_precision = truncate, 1000 times of CQL read as one. Order allows for it. */
@@ -142,6 +144,8 @@ static const ScyllaTypePair pairs[] = {
 	 false},
 	{CQL_TYPE_TIMEUUID, UUIDOID, scylla_decode_uuid, scylla_encode_uuid, EXACT, NEVER, uuid_reason,
 	 false},
+	{CQL_TYPE_TIMEUUID, TIMESTAMPTZOID, NULL, scylla_encode_timeuuid_time, NEVER, EXACT,
+	 timeuuid_reason, false},
 	{CQL_TYPE_INET, INETOID, scylla_decode_inet, scylla_encode_inet, EXACT, NEVER, inet_reason,
 	 false},
 
@@ -289,6 +293,15 @@ scylla_type_pair_bind(const ScyllaTypePair *column, Oid type)
 								 comparison_family(base) != comparison_family(column->type)))
 		return NULL;
 	pair = scylla_type_row(&cql, base, SCYLLA_PAIR_OF_VALUE);
+	return pair != NULL && pair->encode != NULL ? pair : NULL;
+}
+
+const ScyllaTypePair *
+scylla_type_pair_cast(const cql_type *cql, Oid type)
+{
+	const ScyllaTypePair *pair =
+		cql != NULL ? scylla_type_row(cql, type, SCYLLA_PAIR_OF_VALUE) : NULL;
+
 	return pair != NULL && pair->encode != NULL ? pair : NULL;
 }
 

@@ -146,6 +146,12 @@ extern const ScyllaTypePair *scylla_type_pair_find(const cql_type *cql, Oid type
  */
 extern const ScyllaTypePair *scylla_type_pair_bind(const ScyllaTypePair *column, Oid type);
 
+/*
+ * The row by which a column is compared after a cast or function that keeps its order: an integer
+ * as numeric, a timeuuid as its timestamptz. NULL: there is none.
+ */
+extern const ScyllaTypePair *scylla_type_pair_cast(const cql_type *cql, Oid type);
+
 /* The composite type that stands for a UDT; InvalidOid: none, it becomes jsonb. */
 typedef Oid (*ScyllaFindComposite)(const cql_type *udt, void *argument);
 
