@@ -21,6 +21,7 @@ STALLS = {
     "prepare": (PREPARE, None),
     "first_page": (EXECUTE, lambda request: not request.paging_state),
     "later_page": (EXECUTE, lambda request: request.paging_state),
+    "fan_out": (EXECUTE, lambda request: request.values),
     "schema": (QUERY, lambda request: "system_schema" in request.text),
     "import": (QUERY, lambda request: "system_schema" in request.text),
     "write": ((EXECUTE, QUERY), lambda request: "INSERT" in request.text),
@@ -49,6 +50,8 @@ class Stalled:
         self.sql = self.read
         if state == "schema":
             self.sql = "SELECT v FROM %s" % make_table(self.server, columns={"v": ("text", None, None)})
+        elif state == "fan_out":
+            self.sql = self.read + " WHERE k = ANY ('{1,2,3}')"
         elif state == "import":
             self.sql = "IMPORT FOREIGN SCHEMA ks FROM SERVER %s INTO public" % self.server
         elif state == "write":
