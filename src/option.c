@@ -876,6 +876,7 @@ scylla_options_of_import(List *definitions)
 {
 	ScyllaImportOptions *options = palloc0(sizeof(ScyllaImportOptions));
 
+	options->has_views = true;
 	options->has_collate = true;
 	read_options(definitions, PLACE_IMPORT, true, options);
 	return options;
