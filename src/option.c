@@ -10,15 +10,12 @@
 #include "access/htup_details.h"
 #include "access/reloptions.h"
 #include "catalog/pg_attribute.h"
-#include "catalog/pg_authid.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_foreign_table.h"
 #include "catalog/pg_user_mapping.h"
 #include "commands/defrem.h"
 #include "fmgr.h"
 #include "foreign/foreign.h"
-#include "miscadmin.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/varlena.h"
@@ -26,7 +23,7 @@
 #include "compat.h"
 #include "cql/cql.h"
 #include "option.h"
-#include "read_path.h"
+#include "option_parse.h"
 #include "setting.h"
 
 #define DEFAULT_HOST "localhost"
@@ -43,427 +40,6 @@
 /* A round trip over a network and the decoding of a row, in the planner's units. */
 #define DEFAULT_STARTUP_COST 100.0
 #define DEFAULT_TUPLE_COST 0.02
-#define MAX_COST 1e10 /* more makes the sums of large joins infinite */
-
-/* ---- parsers ---- */
-
-typedef struct OptionRow OptionRow;
-
-struct OptionRow
-{
-	const char *name;
-	int places;    /* where it may be set */
-	size_t offset; /* of its field, in the struct of those places */
-	/* Puts a text's value into the field; false: it is no value of this option. */
-	bool (*parse)(const OptionRow *row, const char *text, void *field);
-	const char *allowed; /* what is, after "Allowed: "; NULL: range or level_use tells */
-	int min;
-	int max;
-	int level_use;
-	/* Raises if the user who runs the DDL may not give the option this value; NULL: all may. */
-	void (*guard)(const OptionRow *row, const void *field);
-	bool is_secret; /* its value is never shown */
-};
-
-static bool
-parse_any_text(const OptionRow *row, const char *text, void *field)
-{
-	*(char **) field = pstrdup(text);
-	return true;
-}
-
-static bool
-parse_name(const OptionRow *row, const char *text, void *field)
-{
-	return text[0] != '\0' && parse_any_text(row, text, field);
-}
-
-static bool
-parse_boolean(const OptionRow *row, const char *text, void *field)
-{
-	return parse_bool(text, (bool *) field);
-}
-
-static bool
-parse_integer_in_unit(const OptionRow *row, const char *text, int unit, int *field)
-{
-	int value;
-
-	if (!parse_int(text, &value, unit, NULL) || value < row->min || value > row->max)
-		return false;
-	*field = value;
-	return true;
-}
-
-static bool
-parse_integer(const OptionRow *row, const char *text, void *field)
-{
-	return parse_integer_in_unit(row, text, 0, field);
-}
-
-static bool
-parse_duration(const OptionRow *row, const char *text, void *field)
-{
-	return parse_integer_in_unit(row, text, GUC_UNIT_MS, field);
-}
-
-static bool
-parse_cost(const OptionRow *row, const char *text, void *field)
-{
-	double value;
-
-	if (!parse_real(text, &value, 0, NULL) || !(value >= 0 && value <= MAX_COST))
-		return false;
-	*(double *) field = value;
-	return true;
-}
-
-static bool
-parse_consistency(const OptionRow *row, const char *text, void *field)
-{
-	if (!scylla_consistency_is_for(text, row->level_use))
-		return false;
-	*(int *) field = scylla_consistency_parse(text);
-	return true;
-}
-
-static bool
-parse_excess_precision(const OptionRow *row, const char *text, void *field)
-{
-	if (pg_strcasecmp(text, "error") == 0)
-		*(ScyllaExcessPrecision *) field = SCYLLA_EXCESS_ERROR;
-	else if (pg_strcasecmp(text, "truncate") == 0)
-		*(ScyllaExcessPrecision *) field = SCYLLA_EXCESS_TRUNCATE;
-	else
-		return false;
-	return true;
-}
-
-/* A word's place among `words`, which end with NULL, becomes the field. */
-static bool
-parse_word(const char *const *words, const char *text, int *field)
-{
-	for (int i = 0; words[i] != NULL; i++)
-	{
-		if (pg_strcasecmp(text, words[i]) != 0)
-			continue;
-		*field = i;
-		return true;
-	}
-	return false;
-}
-
-/* In the order of cql_compression. */
-static bool
-parse_compression(const OptionRow *row, const char *text, void *field)
-{
-	static const char *const words[] = {"none", "lz4", NULL};
-
-	return parse_word(words, text, field);
-}
-
-/* In the order of ScyllaBypassCache. */
-static bool
-parse_bypass_cache(const OptionRow *row, const char *text, void *field)
-{
-	static const char *const words[] = {"auto", "true", "false", NULL};
-
-	return parse_word(words, text, field);
-}
-
-/* In the order of cql_tls_mode. libpq's other words may fall back to plain text, and are none. */
-static bool
-parse_tls_mode(const OptionRow *row, const char *text, void *field)
-{
-	static const char *const words[] = {"disable", "require", "verify-ca", "verify-full", NULL};
-
-	return parse_word(words, text, field);
-}
-
-/* In the order of cql_tls_version. */
-static bool
-parse_tls_version(const OptionRow *row, const char *text, void *field)
-{
-	static const char *const words[] = {"TLSv1.2", "TLSv1.3", NULL};
-
-	return parse_word(words, text, field);
-}
-
-bool
-scylla_is_pem(const char *text)
-{
-	return strstr(text, "-----BEGIN ") != NULL;
-}
-
-/* sslrootcert, sslcert, sslkey */
-static bool
-parse_pem(const OptionRow *row, const char *text, void *field)
-{
-	bool is_word = row->max > 0 && strcmp(text, "system") == 0;
-
-	return (is_word || is_absolute_path(text) || scylla_is_pem(text)) &&
-		   parse_any_text(row, text, field);
-}
-
-static bool
-parse_insert_nulls(const OptionRow *row, const char *text, void *field)
-{
-	if (pg_strcasecmp(text, "null") == 0)
-		*(ScyllaInsertNulls *) field = SCYLLA_INSERT_NULL;
-	else if (pg_strcasecmp(text, "unset") == 0)
-		*(ScyllaInsertNulls *) field = SCYLLA_INSERT_UNSET;
-	else
-		return false;
-	return true;
-}
-
-static bool
-parse_full_scan(const OptionRow *row, const char *text, void *field)
-{
-	static const char *const words[] = {
-		[SCYLLA_FULL_SCAN_ALLOW] = "allow",
-		[SCYLLA_FULL_SCAN_WARN] = "warn",
-		[SCYLLA_FULL_SCAN_DENY] = "deny",
-	};
-
-	for (size_t i = 0; i < lengthof(words); i++)
-		if (pg_strcasecmp(text, words[i]) == 0)
-		{
-			*(ScyllaFullScan *) field = (ScyllaFullScan) i;
-			return true;
-		}
-	return false;
-}
-
-/* allow_filtering: auto, off */
-static bool
-parse_filtering(const OptionRow *row, const char *text, void *field)
-{
-	*(bool *) field = pg_strcasecmp(text, "auto") == 0;
-	return *(bool *) field || pg_strcasecmp(text, "off") == 0;
-}
-
-/* case: keep, lower */
-static bool
-parse_case(const OptionRow *row, const char *text, void *field)
-{
-	*(bool *) field = pg_strcasecmp(text, "lower") == 0;
-	return *(bool *) field || pg_strcasecmp(text, "keep") == 0;
-}
-
-/* One contact point, which may be changed in place; NULL if it is none. */
-static ScyllaHost *
-parse_host(char *text)
-{
-	ScyllaHost *host = palloc0(sizeof(ScyllaHost));
-	char *behind_name;
-	char *end;
-
-	if (text[0] == '[')
-	{
-		text++;
-		behind_name = text + strspn(text, "0123456789abcdefABCDEF:.");
-		if (*behind_name == '%')
-			behind_name += strcspn(behind_name, "]");
-		if (*behind_name != ']')
-			return NULL;
-		*behind_name++ = '\0';
-	}
-	else
-		behind_name = text + strcspn(text, ":/@[] \t\r\n");
-
-	if (*behind_name == ':')
-	{
-		long port = strtol(behind_name + 1, &end, 10);
-
-		if (!isdigit((unsigned char) behind_name[1]) || *end != '\0' || port < 1 || port > 65535)
-			return NULL;
-		host->port = (int) port;
-	}
-	else if (*behind_name != '\0')
-		return NULL;
-	*behind_name = '\0';
-	host->name = text;
-	return text[0] != '\0' ? host : NULL;
-}
-
-static bool
-parse_hosts(const OptionRow *row, const char *text, void *field)
-{
-	List *hosts = NIL;
-	char *rest = pstrdup(text);
-
-	while (rest != NULL)
-	{
-		char *item = rest;
-		char *comma = strchr(rest, ',');
-		char *end = comma != NULL ? comma : rest + strlen(rest);
-		ScyllaHost *host;
-
-		rest = comma != NULL ? comma + 1 : NULL;
-		while (item < end && isspace((unsigned char) *item))
-			item++;
-		while (item < end && isspace((unsigned char) end[-1]))
-			end--;
-		*end = '\0';
-		host = parse_host(item);
-		if (host == NULL)
-			return false;
-		hosts = lappend(hosts, host);
-	}
-	*(List **) field = hosts;
-	return true;
-}
-
-char *
-scylla_key_option_text(ScyllaKeyRole role, int position, bool is_descending)
-{
-	switch (role)
-	{
-		case SCYLLA_KEY_PARTITION:
-			return psprintf("partition %d", position);
-		case SCYLLA_KEY_CLUSTERING:
-			return psprintf("clustering %d %s", position, is_descending ? "desc" : "asc");
-		case SCYLLA_KEY_STATIC:
-			return pstrdup("static");
-		case SCYLLA_KEY_REGULAR:
-		case SCYLLA_KEY_UNKNOWN:
-			break;
-	}
-	return pstrdup("regular");
-}
-
-/* key: fills role, position and direction, so its field is the whole struct. */
-static bool
-parse_key(const OptionRow *row, const char *text, void *field)
-{
-	ScyllaColumnOptions *column = field;
-	ScyllaKeyRole role = SCYLLA_KEY_REGULAR;
-	int position = 0;
-	int length = strlen(text);
-	bool is_descending = length > 5 && strcmp(text + length - 5, " desc") == 0;
-
-	if (sscanf(text, "partition %d", &position) == 1)
-		role = SCYLLA_KEY_PARTITION;
-	else if (sscanf(text, "clustering %d", &position) == 1)
-		role = SCYLLA_KEY_CLUSTERING;
-	else if (strcmp(text, "static") == 0)
-		role = SCYLLA_KEY_STATIC;
-
-	/* What would be written for it must be what was typed: one spelling only. */
-	if (strcmp(scylla_key_option_text(role, position, is_descending), text) != 0)
-		return false;
-	if (position < row->min || position > row->max || (position == 0 && role < SCYLLA_KEY_STATIC))
-		return false;
-	column->role = role;
-	column->position = position;
-	column->is_descending = is_descending;
-	return true;
-}
-
-static bool
-parse_type(const OptionRow *row, const char *text, void *field)
-{
-	cql_type_arena *arena = cql_type_arena_new();
-	bool is_type;
-
-	if (arena == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	/* Nothing may raise while the arena, which is no palloc memory, is held. */
-	is_type = cql_type_parse(arena, text) != NULL;
-	cql_type_arena_free(arena);
-	return is_type && parse_any_text(row, text, field);
-}
-
-static bool
-parse_indexes(const OptionRow *row, const char *text, void *field)
-{
-	return scylla_indexes_parse(text, field);
-}
-
-static bool
-parse_views(const OptionRow *row, const char *text, void *field)
-{
-	return scylla_views_parse(text, field);
-}
-
-/* function: ttl(column), writetime(column), token. The name in parentheses is exact and unquoted,
- * as in the option column. Fills several fields, so its field is the whole struct. */
-static bool
-parse_function(const OptionRow *row, const char *text, void *field)
-{
-	static const struct
-	{
-		const char *start;
-		ScyllaFunction function;
-	} functions[] = {{"ttl(", SCYLLA_FUNCTION_TTL}, {"writetime(", SCYLLA_FUNCTION_WRITETIME}};
-	ScyllaColumnOptions *column = field;
-	size_t length = strlen(text);
-
-	column->function_text = pstrdup(text);
-	if (strcmp(text, "token") == 0)
-	{
-		column->function = SCYLLA_FUNCTION_TOKEN;
-		return true;
-	}
-	for (size_t i = 0; i < lengthof(functions); i++)
-	{
-		size_t start = strlen(functions[i].start);
-
-		if (strncmp(text, functions[i].start, start) != 0 || length < start + 2 ||
-			text[length - 1] != ')')
-			continue;
-		column->function = functions[i].function;
-		column->argument = pnstrdup(text + start, length - start - 1);
-		return true;
-	}
-	return false;
-}
-
-/* using: ttl, timestamp. A function as well, and so the whole struct. */
-static bool
-parse_using(const OptionRow *row, const char *text, void *field)
-{
-	ScyllaColumnOptions *column = field;
-
-	column->function_text = psprintf("using %s", text);
-	column->function =
-		strcmp(text, "ttl") == 0 ? SCYLLA_FUNCTION_USING_TTL : SCYLLA_FUNCTION_USING_TIMESTAMP;
-	return strcmp(text, "ttl") == 0 || strcmp(text, "timestamp") == 0;
-}
-
-static void
-guard_password_required(const OptionRow *row, const void *field)
-{
-	bool is_required = *(const bool *) field;
-
-	if (!is_required && !superuser())
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("only a superuser may set the option \"%s\" to false", row->name),
-						errhint("A user mapping that has it may be changed by a superuser only.")));
-}
-
-bool
-scylla_may_read_files(Oid roleid)
-{
-	return has_privs_of_role(roleid, ROLE_PG_READ_SERVER_FILES);
-}
-
-/* A path is read with the server's rights, and what is wrong with the file would be told. */
-static void
-guard_file(const OptionRow *row, const void *field)
-{
-	const char *text = *(char *const *) field;
-
-	if (!is_absolute_path(text) || scylla_may_read_files(GetUserId()))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("permission denied to set option \"%s\" to a file", row->name),
-			 errdetail("Only superusers and roles with the privileges of pg_read_server_files may "
-					   "do so, and may change what has it."),
-			 errhint("Put the PEM text itself into the option.")));
-}
 
 /* ---- the table ---- */
 
@@ -498,30 +74,31 @@ static const struct
 #define AGE                      \
 	.min = 0, .max = MAX_AGE_MS, \
 	.allowed = "0 (never) or a duration up to 7d, as 30s or 5min; a bare number is milliseconds"
-#define NAME .parse = parse_name, .allowed = "a name of at least one character"
+#define NAME .parse = scylla_parse_name, .allowed = "a name of at least one character"
 /* may_be_word: "system" is a value, too */
-#define PEM(may_be_word) .parse = parse_pem, .guard = guard_file, .max = (may_be_word)
-#define BOOLEAN .parse = parse_boolean, .allowed = "true or false"
-#define COST .parse = parse_cost, .allowed = "a number from 0 to 1e10"
-#define LEVEL(use) .parse = parse_consistency, .level_use = (use)
+#define PEM(may_be_word) .parse = scylla_parse_pem, .guard = scylla_guard_file, .max = (may_be_word)
+#define BOOLEAN .parse = scylla_parse_boolean, .allowed = "true or false"
+#define COST .parse = scylla_parse_cost, .allowed = "a number from 0 to 1e10"
+#define LEVEL(use) .parse = scylla_parse_consistency, .level_use = (use)
 
-static const OptionRow rows[] = {
-	{"host", PLACE_SERVER, FIELD(hosts), parse_hosts,
+static const ScyllaOptionRow rows[] = {
+	{"host", PLACE_SERVER, FIELD(hosts), scylla_parse_hosts,
 	 .allowed = "a list of names or addresses with commas between them, each with :port or "
 				"without; an IPv6 address stands in brackets"},
-	{"port", PLACE_SERVER, FIELD(port), parse_integer, .min = 1, .max = 65535},
-	{"connect_timeout", PLACE_SERVER, FIELD(connect_timeout_ms), parse_duration, TIMEOUT},
-	{"request_timeout", PLACE_SERVER, FIELD(request_timeout_ms), parse_duration, TIMEOUT},
-	{"max_connections", PLACE_SERVER, FIELD(max_connections), parse_integer, .min = 1,
+	{"port", PLACE_SERVER, FIELD(port), scylla_parse_integer, .min = 1, .max = 65535},
+	{"connect_timeout", PLACE_SERVER, FIELD(connect_timeout_ms), scylla_parse_duration, TIMEOUT},
+	{"request_timeout", PLACE_SERVER, FIELD(request_timeout_ms), scylla_parse_duration, TIMEOUT},
+	{"max_connections", PLACE_SERVER, FIELD(max_connections), scylla_parse_integer, .min = 1,
 	 .max = MAX_CONNECTIONS},
 	{"shard_aware", PLACE_SERVER, FIELD(is_shard_aware), BOOLEAN},
 	{"local_dc", PLACE_SERVER, FIELD(local_dc), NAME},
 	{"local_rack", PLACE_SERVER, FIELD(local_rack), NAME},
-	{"idle_timeout", PLACE_SERVER, FIELD(idle_timeout_ms), parse_duration, AGE},
-	{"max_lifetime", PLACE_SERVER, FIELD(max_lifetime_ms), parse_duration, AGE},
-	{"retries", PLACE_SERVER, FIELD(max_retries), parse_integer, .min = 0, .max = MAX_RETRIES},
+	{"idle_timeout", PLACE_SERVER, FIELD(idle_timeout_ms), scylla_parse_duration, AGE},
+	{"max_lifetime", PLACE_SERVER, FIELD(max_lifetime_ms), scylla_parse_duration, AGE},
+	{"retries", PLACE_SERVER, FIELD(max_retries), scylla_parse_integer, .min = 0,
+	 .max = MAX_RETRIES},
 
-	{"sslmode", PLACE_SERVER, FIELD(tls_mode), parse_tls_mode,
+	{"sslmode", PLACE_SERVER, FIELD(tls_mode), scylla_parse_tls_mode,
 	 .allowed = "disable, require, verify-ca or verify-full"},
 	{"sslrootcert", PLACE_SERVER | PLACE_MAPPING, FIELD(tls_roots), PEM(1),
 	 .allowed = "PEM text, the absolute path of a file with it, or system"},
@@ -529,9 +106,10 @@ static const OptionRow rows[] = {
 	 .allowed = "PEM text, or the absolute path of a file with it"},
 	{"sslkey", PLACE_SERVER | PLACE_MAPPING, FIELD(tls_key), PEM(0), .is_secret = true,
 	 .allowed = "PEM text, or the absolute path of a file with it"},
-	{"ssl_min_protocol_version", PLACE_SERVER, FIELD(tls_min_version), parse_tls_version,
+	{"ssl_min_protocol_version", PLACE_SERVER, FIELD(tls_min_version), scylla_parse_tls_version,
 	 .allowed = "TLSv1.2 or TLSv1.3"},
-	{"compression", PLACE_SERVER, FIELD(compression), parse_compression, .allowed = "none or lz4"},
+	{"compression", PLACE_SERVER, FIELD(compression), scylla_parse_compression,
+	 .allowed = "none or lz4"},
 
 	{"keyspace", PLACE_SERVER | PLACE_TABLE, FIELD(keyspace), NAME},
 	{"table", PLACE_TABLE, FIELD(table), NAME},
@@ -541,56 +119,56 @@ static const OptionRow rows[] = {
 	 LEVEL(SCYLLA_LEVEL_WRITE)},
 	{"serial_consistency", PLACE_SERVER | PLACE_TABLE, FIELD(serial_consistency),
 	 LEVEL(SCYLLA_LEVEL_SERIAL)},
-	{"fetch_size", PLACE_SERVER | PLACE_TABLE, FIELD(fetch_size), parse_integer, .min = 1,
+	{"fetch_size", PLACE_SERVER | PLACE_TABLE, FIELD(fetch_size), scylla_parse_integer, .min = 1,
 	 .max = MAX_FETCH_SIZE},
 	{"excess_precision", PLACE_SERVER | PLACE_TABLE, FIELD(excess_precision),
-	 parse_excess_precision, .allowed = "error or truncate"},
-	{"full_scan", PLACE_SERVER | PLACE_TABLE, FIELD(full_scan), parse_full_scan,
+	 scylla_parse_excess_precision, .allowed = "error or truncate"},
+	{"full_scan", PLACE_SERVER | PLACE_TABLE, FIELD(full_scan), scylla_parse_full_scan,
 	 .allowed = "allow, warn or deny"},
-	{"bypass_cache", PLACE_SERVER | PLACE_TABLE, FIELD(bypass_cache), parse_bypass_cache,
+	{"bypass_cache", PLACE_SERVER | PLACE_TABLE, FIELD(bypass_cache), scylla_parse_bypass_cache,
 	 .allowed = "auto, true or false"},
-	{"indexes", PLACE_TABLE, FIELD(indexes), parse_indexes,
+	{"indexes", PLACE_TABLE, FIELD(indexes), scylla_parse_indexes,
 	 .allowed =
 		 "a list as IMPORT FOREIGN SCHEMA writes it, as by_age (age), by_tag (values(tags))"},
-	{"views", PLACE_TABLE, FIELD(views), parse_views,
+	{"views", PLACE_TABLE, FIELD(views), scylla_parse_views,
 	 .allowed = "a list as IMPORT FOREIGN SCHEMA writes it, as by_name ((name), id desc) (age)"},
 	{"use_views", PLACE_SERVER | PLACE_TABLE, FIELD(is_view_used), BOOLEAN},
-	{"max_in_flight", PLACE_SERVER | PLACE_TABLE, FIELD(max_in_flight), parse_integer, .min = 1,
-	 .max = MAX_IN_FLIGHT},
-	{"batch_size", PLACE_SERVER | PLACE_TABLE, FIELD(batch_size), parse_integer, .min = 1,
+	{"max_in_flight", PLACE_SERVER | PLACE_TABLE, FIELD(max_in_flight), scylla_parse_integer,
+	 .min = 1, .max = MAX_IN_FLIGHT},
+	{"batch_size", PLACE_SERVER | PLACE_TABLE, FIELD(batch_size), scylla_parse_integer, .min = 1,
 	 .max = MAX_BATCH_SIZE},
 	{"updatable", PLACE_SERVER | PLACE_TABLE, FIELD(is_updatable), BOOLEAN},
 	{"truncatable", PLACE_SERVER | PLACE_TABLE, FIELD(is_truncatable), BOOLEAN},
-	{"insert_nulls", PLACE_SERVER | PLACE_TABLE, FIELD(insert_nulls), parse_insert_nulls,
+	{"insert_nulls", PLACE_SERVER | PLACE_TABLE, FIELD(insert_nulls), scylla_parse_insert_nulls,
 	 .allowed = "null or unset"},
-	{"ttl", PLACE_TABLE, FIELD(ttl_s), parse_integer, .min = 0, .max = MAX_TTL_S},
+	{"ttl", PLACE_TABLE, FIELD(ttl_s), scylla_parse_integer, .min = 0, .max = MAX_TTL_S},
 	{"if_exists", PLACE_TABLE, FIELD(is_conditional), BOOLEAN},
-	{"write_rate", PLACE_SERVER | PLACE_TABLE, FIELD(write_rate), parse_integer, .min = 0,
+	{"write_rate", PLACE_SERVER | PLACE_TABLE, FIELD(write_rate), scylla_parse_integer, .min = 0,
 	 .max = INT_MAX},
-	{"allow_filtering", PLACE_SERVER | PLACE_TABLE, FIELD(can_filter), parse_filtering,
+	{"allow_filtering", PLACE_SERVER | PLACE_TABLE, FIELD(can_filter), scylla_parse_filtering,
 	 .allowed = "auto or off"},
 	{"fdw_startup_cost", PLACE_SERVER, FIELD(startup_cost), COST},
 	{"fdw_tuple_cost", PLACE_SERVER, FIELD(tuple_cost), COST},
 
 	{"user", PLACE_MAPPING, FIELD(user), NAME},
-	{"password", PLACE_MAPPING, FIELD(password), parse_any_text, .is_secret = true},
+	{"password", PLACE_MAPPING, FIELD(password), scylla_parse_any_text, .is_secret = true},
 	{"password_required", PLACE_MAPPING, FIELD(is_password_required), BOOLEAN,
-	 .guard = guard_password_required},
+	 .guard = scylla_guard_password_required},
 
 	{"column", PLACE_COLUMN, COLUMN_FIELD(column), NAME},
-	{"key", PLACE_COLUMN, 0, parse_key, .min = 0, .max = MAX_KEY_POSITION,
+	{"key", PLACE_COLUMN, 0, scylla_parse_key, .min = 0, .max = MAX_KEY_POSITION,
 	 .allowed = "partition N, clustering N asc, clustering N desc, static or regular, with N "
 				"counted from 1"},
-	{"type", PLACE_COLUMN, COLUMN_FIELD(type), parse_type,
+	{"type", PLACE_COLUMN, COLUMN_FIELD(type), scylla_parse_type,
 	 .allowed = "a type as CQL spells it, as frozen<map<text, int>>"},
-	{"function", PLACE_COLUMN, 0, parse_function,
+	{"function", PLACE_COLUMN, 0, scylla_parse_function,
 	 .allowed = "ttl(column), writetime(column) or token, with the remote column's exact name"},
-	{"using", PLACE_COLUMN, 0, parse_using, .allowed = "ttl or timestamp"},
+	{"using", PLACE_COLUMN, 0, scylla_parse_using, .allowed = "ttl or timestamp"},
 
 	{"import_views", PLACE_IMPORT, IMPORT_FIELD(has_views), BOOLEAN},
 	{"import_cdc", PLACE_IMPORT, IMPORT_FIELD(has_cdc), BOOLEAN},
 	{"import_collate", PLACE_IMPORT, IMPORT_FIELD(has_collate), BOOLEAN},
-	{"case", PLACE_IMPORT, IMPORT_FIELD(is_lowered), parse_case, .allowed = "keep or lower"},
+	{"case", PLACE_IMPORT, IMPORT_FIELD(is_lowered), scylla_parse_case, .allowed = "keep or lower"},
 };
 
 /* ---- errors ---- */
@@ -635,7 +213,7 @@ place_name(int place)
 }
 
 static void
-raise_wrong_place(const OptionRow *row, int place)
+raise_wrong_place(const ScyllaOptionRow *row, int place)
 {
 	StringInfoData owners;
 
@@ -674,7 +252,7 @@ raise_unknown(const char *name, int place)
 }
 
 static void
-raise_bad_value(const OptionRow *row, const char *value)
+raise_bad_value(const ScyllaOptionRow *row, const char *value)
 {
 	const char *allowed = row->allowed;
 
@@ -700,7 +278,7 @@ read_options(List *definitions, int place, bool is_ddl, void *values)
 	foreach (cell, definitions)
 	{
 		DefElem *definition = lfirst_node(DefElem, cell);
-		const OptionRow *row = NULL;
+		const ScyllaOptionRow *row = NULL;
 		const char *text;
 		void *field;
 
@@ -824,7 +402,7 @@ collect_options(Oid serverid, Oid userid, List *table_definitions)
 	options->can_filter = true;
 	options->startup_cost = DEFAULT_STARTUP_COST;
 	options->tuple_cost = DEFAULT_TUPLE_COST;
-	parse_hosts(NULL, DEFAULT_HOST, &options->hosts);
+	scylla_parse_hosts(NULL, DEFAULT_HOST, &options->hosts);
 
 	read_options(server->options, PLACE_SERVER, false, options);
 	if (OidIsValid(userid))
