@@ -167,7 +167,7 @@ append_key(StringInfo out, const ScyllaVariant *variant, const ScyllaCursorInput
 	{
 		const ScyllaScanCondition *condition = &arm->conditions[i];
 
-		if (variant->skipped & (UINT64CONST(1) << i))
+		if (scylla_is_skipped(variant->skipped, i))
 			continue;
 		if (scylla_operator_is_range(condition->op) || condition->form != SCYLLA_FORM_COLUMN)
 			break;

@@ -25,12 +25,6 @@ scylla_probes_new(const ScyllaScanArm *arm)
 	return probes;
 }
 
-static bool
-is_skipped(const ScyllaProbes *probes, int i)
-{
-	return (probes->skipped & (UINT64CONST(1) << i)) != 0;
-}
-
 /*
  * The conditions behind the partition key's that are asked for. CQL takes a clustering column only
  * where all those before it are bound: so where one is left out, the rest is, too.
@@ -85,7 +79,7 @@ turn(ScyllaProbes *probes)
 {
 	for (int i = probes->arm->condition_count - 1; i >= 0; i--)
 	{
-		if (is_skipped(probes, i))
+		if (scylla_is_skipped(probes->skipped, i))
 			continue;
 		if (++probes->at[i] < probes->values[i].choice_count)
 			return;
@@ -144,7 +138,7 @@ make_values(ScyllaProbes *probes, ScyllaCursorInput *input)
 	{
 		const ScyllaChoice *choice;
 
-		if (is_skipped(probes, i))
+		if (scylla_is_skipped(probes->skipped, i))
 			continue;
 		choice = &probes->values[i].choices[probes->at[i]];
 		appendBinaryStringInfo(&probes->bytes, choice->data, choice->len);

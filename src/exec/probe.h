@@ -15,9 +15,6 @@
  * last columns is left to the recheck. */
 #define SCYLLA_MAX_PROBES_OF_PARTITION 10000
 
-/* The bits of `skipped` are conditions of an arm, but for the highest. */
-#define SCYLLA_MAX_CONDITIONS 63
-
 typedef struct ScyllaProbes
 {
 	const ScyllaScanArm *arm;

@@ -128,7 +128,7 @@ may_have_null_in_range(const ScyllaScanArm *arm, uint64 skipped)
 		if (!scylla_operator_is_range(condition->op) || is_of_token(condition))
 			continue;
 		for (int j = 0; j < arm->condition_count; j++)
-			if ((skipped & (UINT64CONST(1) << j)) == 0 &&
+			if (!scylla_is_skipped(skipped, j) &&
 				is_lower_bound(&arm->conditions[j], condition->markers[0].name))
 				is_bounded = true;
 		if (!is_bounded)

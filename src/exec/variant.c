@@ -37,7 +37,7 @@ count_binds(const ScyllaScanPlan *plan, const ScyllaVariant *variant)
 	int count = plan->is_limit_sent && (variant->skipped & SCYLLA_SKIP_LIMIT) == 0 ? 1 : 0;
 
 	for (int i = 0; i < variant->arm->condition_count; i++)
-		if ((variant->skipped & (UINT64CONST(1) << i)) == 0)
+		if (!scylla_is_skipped(variant->skipped, i))
 			count += variant->arm->conditions[i].marker_count;
 	return count;
 }
@@ -53,7 +53,7 @@ has_bind_drift(const ScyllaRemote *remote, const ScyllaVariant *variant, ScyllaD
 	{
 		const ScyllaScanCondition *condition = &variant->arm->conditions[i];
 
-		if (variant->skipped & (UINT64CONST(1) << i))
+		if (scylla_is_skipped(variant->skipped, i))
 			continue;
 		for (int j = 0; j < condition->marker_count && bind < count; j++)
 		{

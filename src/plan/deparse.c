@@ -199,12 +199,6 @@ append_columns(StringInfo out, const ScyllaScanPlan *plan)
 	}
 }
 
-static bool
-is_skipped(uint64 skipped, int i)
-{
-	return i < 64 && (skipped & (UINT64CONST(1) << i)) != 0;
-}
-
 static void
 append_names(StringInfo out, const ScyllaScanCondition *condition)
 {
@@ -262,7 +256,7 @@ append_conditions(StringInfo out, const ScyllaScanArm *arm, uint64 skipped)
 
 	for (int i = 0; i < arm->condition_count; i++)
 	{
-		if (is_skipped(skipped, i))
+		if (scylla_is_skipped(skipped, i))
 			continue;
 		appendStringInfoString(out, glue);
 		append_condition(out, &arm->conditions[i]);

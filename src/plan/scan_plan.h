@@ -125,7 +125,7 @@ typedef struct ScyllaScanPlan
 	bool is_excess_truncated;
 	ScyllaFullScan full_scan;
 	char *unbound_key; /* partition key columns that nothing compares, for its message; or NULL */
-	int bypass_cache; /* ScyllaBypassCache; its words are no part of the texts below */
+	int bypass_cache;  /* ScyllaBypassCache; its words are no part of the texts below */
 	/* what is asked for */
 	int column_count;
 	ScyllaFetchColumn *columns;
@@ -164,7 +164,15 @@ extern ScyllaScanPlan *scylla_scan_plan_decode(List *packed);
  * The CQL text of an arm; conditions whose bit in skipped (bit i: conditions[i]) is set are left
  * out, which the executor asks for when a bound lies beyond the column's values; and so is LIMIT.
  */
-#define SCYLLA_SKIP_LIMIT (UINT64CONST(1) << 63)
+#define SCYLLA_MAX_CONDITIONS 63
+#define SCYLLA_SKIP_LIMIT (UINT64CONST(1) << SCYLLA_MAX_CONDITIONS)
+
+static inline bool
+scylla_is_skipped(uint64 skipped, int condition)
+{
+	return condition < SCYLLA_MAX_CONDITIONS && (skipped & (UINT64CONST(1) << condition)) != 0;
+}
+
 extern char *scylla_scan_plan_cql(const ScyllaScanPlan *plan, const ScyllaScanArm *arm,
 								  uint64 skipped);
 
