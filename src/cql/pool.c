@@ -186,8 +186,8 @@ join_failure(cql_pool *pool, const cql_error *error)
 		cql_error_set(&pool->failure, CQL_ERROR_UNREACHABLE, "%s", "");
 		len = 0;
 	}
-	/* What is wrong with TLS can be set right by options; so it shows before other reasons. */
-	if (error->kind == CQL_ERROR_TLS)
+	/* What options can set right shows before other reasons. */
+	if (error->kind == CQL_ERROR_TLS || error->kind == CQL_ERROR_NOT_ASKED)
 	{
 		pool->failure.kind = error->kind;
 		pool->failure.server_code = error->server_code;
@@ -203,8 +203,7 @@ take_failed_attempt(cql_session *session, const cql_error *error)
 {
 	/* Another node would say the same to these credentials, or to this lack of memory. */
 	bool is_final =
-		error->kind == CQL_ERROR_CREDENTIALS || error->kind == CQL_ERROR_NOT_ASKED ||
-		error->kind == CQL_ERROR_NO_MEMORY ||
+		error->kind == CQL_ERROR_CREDENTIALS || error->kind == CQL_ERROR_NO_MEMORY ||
 		(error->kind == CQL_ERROR_SERVER && error->server_code == CQL_SERVER_BAD_CREDENTIALS);
 
 	join_failure(&session->pool, error);
