@@ -408,6 +408,9 @@ judge_or(const Judge *judge, const BoolExpr *clause, ScyllaQual *qual)
 	ListCell *cell;
 	ListCell *part;
 
+	/* Which arm a row belongs to is asked of it more than once. */
+	if (contain_volatile_functions((Node *) clause))
+		return "volatile";
 	if (list_length(clause->args) > MAX_ARMS)
 		return psprintf("OR of more than %d conditions", MAX_ARMS);
 	foreach (cell, clause->args)
