@@ -103,6 +103,27 @@ find_index(const ScyllaTable *table, const ScyllaCondition *condition)
 	return SCYLLA_NO_INDEX;
 }
 
+/* A row of values is of clustering columns from the first on, in one direction. A view may have them
+ * in another order than its table. */
+static bool
+is_clustering_prefix(const ScyllaTable *table, const ScyllaCondition *condition)
+{
+	bool is_descending = first_column(table, condition)->is_descending;
+	ListCell *cell;
+
+	foreach (cell, condition->columns)
+	{
+		AttrNumber attnum = ((const ScyllaColumn *) lfirst(cell))->attnum;
+		const ScyllaColumn *column = &table->columns[attnum - 1];
+
+		if (column->role != SCYLLA_KEY_CLUSTERING ||
+			column->position != foreach_current_index(cell) + 1 ||
+			column->is_descending != is_descending)
+			return false;
+	}
+	return true;
+}
+
 static void
 describe_condition(const ScyllaTable *table, const ScyllaCondition *condition,
 				   ScyllaAccessCondition *out)
@@ -114,7 +135,8 @@ describe_condition(const ScyllaTable *table, const ScyllaCondition *condition,
 	out->column_count = list_length(condition->columns);
 	out->is_fallback = condition->is_fallback;
 	out->index = SCYLLA_NO_INDEX;
-	if (condition->columns == NIL)
+	if (condition->columns == NIL ||
+		(condition->form == SCYLLA_FORM_ROW && !is_clustering_prefix(table, condition)))
 		return;
 	describe_column(first_column(table, condition), out);
 	out->index = find_index(table, condition);
