@@ -222,8 +222,9 @@ place_nulls(const ScyllaScanPlan *plan, bool is_wanted_first, OrderColumn *descr
 	for (int i = 0; i < shape->order_count; i++)
 		if (shape->orders[i].attnum != 0)
 			is_first = false;
+	/* NULLs that a local filter drops pass the merge before that, where CQL has them. */
+	order->is_nulls_first = described->has_nulls ? is_wanted_first : described->is_nulls_first;
 	described->is_nulls_first = is_wanted_first;
-	order->is_nulls_first = is_wanted_first;
 	order->may_displace = is_misplaced;
 	if (!is_misplaced || !is_wanted_first ||
 		!scylla_type_can_be_empty(described->column->cql_type->id))
