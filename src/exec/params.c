@@ -427,6 +427,20 @@ encode_condition(ScyllaParams *params, int index)
 										 : encode_single(params, index);
 }
 
+/* An empty value sorts first in CQL, so a lower bound keeps it out; and of some types it is a value
+ * like any other. */
+static bool
+excludes_empty(const ConditionParam *param)
+{
+	const ScyllaScanCondition *condition = param->condition;
+
+	if (condition->form != SCYLLA_FORM_COLUMN && condition->form != SCYLLA_FORM_EMPTY)
+		return false;
+	return condition->op == SCYLLA_OP_GREATER || condition->op == SCYLLA_OP_GREATER_EQUAL ||
+		   (scylla_operator_is_range(condition->op) &&
+			scylla_type_has_empty_value(param->markers[0].cql));
+}
+
 const ScyllaConditionValues *
 scylla_params_encode(ScyllaParams *params)
 {
@@ -440,6 +454,7 @@ scylla_params_encode(ScyllaParams *params)
 		values->verdict = encode_condition(params, i);
 		if (values->verdict == SCYLLA_VERDICT_NEVER)
 			return NULL;
+		values->excludes_empty = excludes_empty(&params->conditions[i]);
 	}
 	place_choices(params);
 	return params->values;

@@ -45,8 +45,9 @@ typedef struct ScyllaChoice
 typedef struct ScyllaConditionValues
 {
 	ScyllaVerdict verdict;
-	bool needs_recheck; /* it is not sent, but not because every row fulfils it */
-	int choice_count;   /* where it is sent: 1, or more of SCYLLA_OP_IN (its different elements)
+	bool needs_recheck;  /* it is not sent, but not because every row fulfils it */
+	bool excludes_empty; /* what reads as NULL does not fulfil it in CQL either */
+	int choice_count;    /* where it is sent: 1, or more of SCYLLA_OP_IN (its different elements)
 						 * and SCYLLA_FORM_RING_PIECE */
 	ScyllaChoice *choices;
 } ScyllaConditionValues;

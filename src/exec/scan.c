@@ -107,31 +107,29 @@ is_of_token(const ScyllaScanCondition *condition)
 	return condition->form == SCYLLA_FORM_TOKEN || condition->form == SCYLLA_FORM_RING_PIECE;
 }
 
+/* Whether a condition that is sent keeps out what reads as NULL in the column. */
 static bool
-is_lower_bound(const ScyllaScanCondition *condition, const char *column)
+has_bound_above_empty(const ScyllaProbes *probes, const char *column)
 {
-	return (condition->form == SCYLLA_FORM_COLUMN || condition->form == SCYLLA_FORM_EMPTY) &&
-		   (condition->op == SCYLLA_OP_GREATER || condition->op == SCYLLA_OP_GREATER_EQUAL) &&
-		   strcmp(condition->markers[0].name, column) == 0;
+	for (int i = 0; i < probes->arm->condition_count; i++)
+		if (!scylla_is_skipped(probes->skipped, i) && probes->values[i].excludes_empty &&
+			strcmp(probes->arm->conditions[i].markers[0].name, column) == 0)
+			return true;
+	return false;
 }
 
-/* Whether rows may come whose column of a range reads as NULL: empty cells, which sort first, so
- * that a lower bound on the column keeps them out. */
+/* Whether rows may come whose column of a range reads as NULL. */
 static bool
-may_have_null_in_range(const ScyllaScanArm *arm, uint64 skipped)
+may_have_null_in_range(const ScyllaProbes *probes)
 {
+	const ScyllaScanArm *arm = probes->arm;
+
 	for (int i = 0; i < arm->condition_count; i++)
 	{
 		const ScyllaScanCondition *condition = &arm->conditions[i];
-		bool is_bounded = false;
 
-		if (!scylla_operator_is_range(condition->op) || is_of_token(condition))
-			continue;
-		for (int j = 0; j < arm->condition_count; j++)
-			if (!scylla_is_skipped(skipped, j) &&
-				is_lower_bound(&arm->conditions[j], condition->markers[0].name))
-				is_bounded = true;
-		if (!is_bounded)
+		if (scylla_operator_is_range(condition->op) && !is_of_token(condition) &&
+			!has_bound_above_empty(probes, condition->markers[0].name))
 			return true;
 	}
 	return false;
@@ -142,8 +140,7 @@ static bool
 can_send_limit(const ScyllaScanPlan *plan, const ScyllaProbes *probes, int64 limit)
 {
 	return plan->is_limit_sent && limit <= PG_INT32_MAX && !probes->needs_recheck &&
-		   !scylla_merge_may_displace(plan) &&
-		   !may_have_null_in_range(probes->arm, probes->skipped);
+		   !scylla_merge_may_displace(plan) && !may_have_null_in_range(probes);
 }
 
 /* ---- starting ---- */
@@ -210,7 +207,7 @@ static void
 check_aggregated(const ScyllaScanState *scan, const ScyllaArmSetup *arm)
 {
 	if (!scan->plan->is_aggregated ||
-		(!arm->probes->needs_recheck && !may_have_null_in_range(arm->arm, arm->probes->skipped)))
+		(!arm->probes->needs_recheck && !may_have_null_in_range(arm->probes)))
 		return;
 	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					errmsg("a value that foreign table \"%s\" is compared with cannot be sent with "
@@ -513,7 +510,8 @@ scyllaReScanForeignScan(ForeignScanState *node)
 	if (scan->phase == SCYLLA_SCAN_NEW ||
 		(!has_new_values && scan->probe_count == 0 && !scan->plan->is_aggregated))
 		return; /* not begun; or no row can match, still */
-	if (!has_new_values && scan->merge == NULL && scylla_fanout_rewind(scan->setup->fanout))
+	if (!has_new_values && scan->is_connected && scan->merge == NULL &&
+		scylla_fanout_rewind(scan->setup->fanout))
 	{
 		forget_rows(scan);
 		scan->phase = SCYLLA_SCAN_RUNNING;
