@@ -132,12 +132,12 @@ explain_plan(ForeignScanState *node, const ScyllaScanPlan *plan, ExplainState *e
 		const ScyllaScanArm *arm = &plan->arms[i];
 
 		ExplainPropertyText("Remote CQL", scylla_scan_plan_cql(plan, arm, 0), es);
-		ExplainPropertyText("Access", scylla_scan_plan_access(plan, arm), es);
+		ExplainPropertyText("Access", scylla_scan_plan_access(arm), es);
 		explain_binds(node, plan, arm, es);
 	}
 	/* Where no row can match nothing is sent. */
 	if (plan->arm_count == 0)
-		ExplainPropertyText("Access", scylla_scan_plan_access(plan, NULL), es);
+		ExplainPropertyText("Access", scylla_scan_plan_access(NULL), es);
 	explain_local(node, plan, es);
 }
 

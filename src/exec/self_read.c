@@ -15,6 +15,16 @@ typedef struct SelfRead
 	bool is_by_path; /* one of them goes by an index or view */
 } SelfRead;
 
+static bool
+goes_by(const ScyllaScanPlan *plan, ScyllaAccess access)
+{
+	for (int i = 0; i < plan->arm_count; i++)
+		if (plan->arms[i].access == access)
+			return true;
+	return false;
+}
+
+/* Of a view only the keyspace tells whose it may be. */
 static void
 look_at(ForeignScanState *node, SelfRead *read)
 {
@@ -23,11 +33,14 @@ look_at(ForeignScanState *node, SelfRead *read)
 
 	if (fsplan->fs_server != read->plan->serverid || scan == NULL)
 		return;
-	if (strcmp(scan->plan->keyspace, read->plan->keyspace) != 0 ||
-		strcmp(scan->plan->table, read->plan->table) != 0)
+	if (strcmp(scan->plan->keyspace, read->plan->keyspace) != 0)
+		return;
+	if (goes_by(scan->plan, SCYLLA_ACCESS_VIEW))
+		read->is_by_path = true;
+	if (strcmp(scan->plan->table, read->plan->table) != 0)
 		return;
 	read->scan_count++;
-	read->is_by_path |= scan->plan->path_name != NULL;
+	read->is_by_path |= goes_by(scan->plan, SCYLLA_ACCESS_INDEX);
 }
 
 static bool

@@ -311,11 +311,11 @@ scylla_scan_plan_cql(const ScyllaScanPlan *plan, const ScyllaScanArm *arm, uint6
 }
 
 char *
-scylla_scan_plan_access(const ScyllaScanPlan *plan, const ScyllaScanArm *arm)
+scylla_scan_plan_access(const ScyllaScanArm *arm)
 {
 	if (arm == NULL)
 		return pstrdup("none");
-	if (plan->path_name != NULL)
-		return psprintf("%s %s", scylla_access_name(arm->access), plan->path_name);
+	if (arm->path_name != NULL)
+		return psprintf("%s %s", scylla_access_name(arm->access), arm->path_name);
 	return pstrdup(scylla_access_name(arm->access));
 }

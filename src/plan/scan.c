@@ -77,12 +77,12 @@ make_arm(const ScyllaWay *way, ScyllaScanArm *arm, ScyllaScanParts *parts)
 	const ScyllaTable *table = way->table;
 	ListCell *cell;
 
-	/* An index or view is never one of several ways. */
+	/* A view is never one of several ways. */
 	parts->plan.table = pstrdup(table->options->table);
-	if (way->path_name != NULL)
-		parts->plan.path_name = pstrdup(way->path_name);
 
 	arm->access = way->access.access;
+	if (way->path_name != NULL)
+		arm->path_name = pstrdup(way->path_name);
 	arm->is_unique = way->access.is_unique;
 	arm->is_filtered = way->access.is_filtered;
 	arm->conditions = palloc0(Max(list_length(way->sent), 1) * sizeof(ScyllaScanCondition));

@@ -2,7 +2,7 @@
  * Packs the contract between planner and executor into a list of nodes, which PostgreSQL can
  * copy, cache and send to workers, and unpacks it. Nobody else knows the layout:
  *
- *   ((keyspace table path_name serverid read_consistency fetch_size max_in_flight
+ *   ((keyspace table serverid read_consistency fetch_size max_in_flight
  *     is_excess_truncated bypass_cache pid number full_scan unbound_key)
  *    (is_distinct partition_limit limit_bind is_limit_sent is_reversed (order ...))
  *    (is_aggregated (aggregate ...) (group name ...))
@@ -81,10 +81,11 @@ encode_arm(const ScyllaScanArm *arm)
 
 	for (int i = 0; i < arm->condition_count; i++)
 		conditions = lappend(conditions, encode_condition(&arm->conditions[i]));
-	return list_make3(list_make5(makeInteger(arm->access), makeInteger(arm->is_unique),
+	return list_make4(list_make5(makeInteger(arm->access), makeInteger(arm->is_unique),
 								 makeInteger(arm->partition_conditions),
 								 makeInteger(arm->is_filtered), makeInteger(arm->clause)),
-					  makeInteger(arm->ring_pieces), conditions);
+					  makeInteger(arm->ring_pieces), conditions,
+					  arm->path_name != NULL ? makeString(arm->path_name) : NULL);
 }
 
 static void
@@ -100,6 +101,7 @@ decode_arm(List *packed, ScyllaScanArm *arm)
 	arm->is_filtered = intVal(lfourth(flags)) != 0;
 	arm->clause = intVal(list_nth(flags, 4));
 	arm->ring_pieces = intVal(lsecond(packed));
+	arm->path_name = lfourth(packed) != NULL ? strVal(lfourth(packed)) : NULL;
 	arm->conditions = palloc0(list_length(conditions) * sizeof(ScyllaScanCondition));
 	foreach (cell, conditions)
 		decode_condition(lfirst(cell), &arm->conditions[arm->condition_count++]);
@@ -134,11 +136,10 @@ static int last_number = 0;
 static List *
 encode_table(const ScyllaScanPlan *plan)
 {
-	List *packed = list_make4(makeString(plan->keyspace), makeString(plan->table),
-							  plan->path_name != NULL ? (Node *) makeString(plan->path_name) : NULL,
-							  makeInteger((int) plan->serverid));
+	List *packed =
+		list_make4(makeString(plan->keyspace), makeString(plan->table),
+				   makeInteger((int) plan->serverid), makeInteger(plan->read_consistency));
 
-	packed = lappend(packed, makeInteger(plan->read_consistency));
 	packed = lappend(packed, makeInteger(plan->fetch_size));
 	packed = lappend(packed, makeInteger(plan->max_in_flight));
 	packed = lappend(packed, makeInteger(plan->is_excess_truncated));
@@ -154,8 +155,7 @@ scylla_scan_plan_id(List *packed)
 {
 	List *table = linitial(packed);
 
-	return (ScyllaPlanId) {.pid = intVal(list_nth(table, 9)),
-						   .number = intVal(list_nth(table, 10))};
+	return (ScyllaPlanId) {.pid = intVal(list_nth(table, 8)), .number = intVal(list_nth(table, 9))};
 }
 
 static void
@@ -163,15 +163,14 @@ decode_table(List *packed, ScyllaScanPlan *plan)
 {
 	plan->keyspace = strVal(linitial(packed));
 	plan->table = strVal(lsecond(packed));
-	plan->path_name = lthird(packed) != NULL ? strVal(lthird(packed)) : NULL;
-	plan->serverid = (Oid) intVal(lfourth(packed));
-	plan->read_consistency = intVal(list_nth(packed, 4));
-	plan->fetch_size = intVal(list_nth(packed, 5));
-	plan->max_in_flight = intVal(list_nth(packed, 6));
-	plan->is_excess_truncated = intVal(list_nth(packed, 7)) != 0;
-	plan->bypass_cache = intVal(list_nth(packed, 8));
-	plan->full_scan = (ScyllaFullScan) intVal(list_nth(packed, 11));
-	plan->unbound_key = list_nth(packed, 12) != NULL ? strVal(list_nth(packed, 12)) : NULL;
+	plan->serverid = (Oid) intVal(lthird(packed));
+	plan->read_consistency = intVal(lfourth(packed));
+	plan->fetch_size = intVal(list_nth(packed, 4));
+	plan->max_in_flight = intVal(list_nth(packed, 5));
+	plan->is_excess_truncated = intVal(list_nth(packed, 6)) != 0;
+	plan->bypass_cache = intVal(list_nth(packed, 7));
+	plan->full_scan = (ScyllaFullScan) intVal(list_nth(packed, 10));
+	plan->unbound_key = list_nth(packed, 11) != NULL ? strVal(list_nth(packed, 11)) : NULL;
 }
 
 static List *

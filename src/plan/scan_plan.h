@@ -65,6 +65,7 @@ typedef struct ScyllaScanCondition
 typedef struct ScyllaScanArm
 {
 	ScyllaAccess access;
+	char *path_name; /* of the index or view that the access goes by; or NULL */
 	bool is_unique;  /* at most one row for each combination of the values */
 	int ring_pieces; /* asked for each of so many pieces of the ring, of which the arm's condition
 					  * SCYLLA_FORM_RING_PIECE takes the bounds; 0: it has none */
@@ -116,7 +117,6 @@ typedef struct ScyllaScanPlan
 {
 	char *keyspace;
 	char *table;
-	char *path_name; /* of the index or view that an arm's access goes by; or NULL */
 	/* options; a change of them invalidates the plan */
 	Oid serverid;
 	int read_consistency; /* unless the setting says otherwise when it runs */
@@ -178,6 +178,6 @@ extern char *scylla_scan_plan_cql(const ScyllaScanPlan *plan, const ScyllaScanAr
 
 /* What EXPLAIN calls the way into the table: "partition slice", "index NAME"…; "none" without an
  * arm (NULL). */
-extern char *scylla_scan_plan_access(const ScyllaScanPlan *plan, const ScyllaScanArm *arm);
+extern char *scylla_scan_plan_access(const ScyllaScanArm *arm);
 
 #endif /* SCYLLA_SCAN_PLAN_H */
