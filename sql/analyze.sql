@@ -24,6 +24,7 @@ SELECT scylla_execute('analyze_s', c) FROM unnest(ARRAY[
 	'CREATE TABLE analyze_ks.nothing (k int, c int, PRIMARY KEY (k, c))',
 	'CREATE TABLE analyze_ks.unreadable (k int PRIMARY KEY, d date)']) AS c;
 \t off
+SELECT scylla_execute('analyze_s', 'CREATE INDEX single_g ON analyze_ks.single (g)');
 CREATE FUNCTION fill(insertion text, parts text[]) RETURNS boolean LANGUAGE sql AS $$
 	SELECT bool_and(scylla_execute('analyze_s', 'BEGIN UNLOGGED BATCH '
 		|| (SELECT string_agg(insertion || ' VALUES (' || p || ')', '; ') FROM unnest(parts) AS p)
@@ -47,6 +48,15 @@ SELECT bool_and(fill('INSERT INTO analyze_ks.skew (k, c)', p)) FROM (
 SELECT bool_and(fill('INSERT INTO analyze_ks.skew (k, s)', ARRAY[format('%s, 7', -k)])) FROM generate_series(1, 20) AS k;
 SELECT fill('INSERT INTO analyze_ks.tiny (k, c)', ARRAY['1, 1', '1, 2', '2, 1']);
 SELECT fill('INSERT INTO analyze_ks.unreadable (k, d)', ARRAY['1, ''2000-01-01''', '2, ''-2000000-01-01''']);
+-- an index that is not built yet would be left out
+DO $$
+BEGIN
+	FOR i IN 1..300 LOOP
+		EXIT WHEN EXISTS (SELECT FROM scylla_query('analyze_s',
+			'SELECT index_name FROM system."IndexInfo" WHERE table_name = ?', 'analyze_ks') AS i (name text));
+		PERFORM pg_sleep(0.1);
+	END LOOP;
+END $$;
 CREATE SCHEMA analyze_ks;
 IMPORT FOREIGN SCHEMA analyze_ks FROM SERVER analyze_s INTO analyze_ks;
 CREATE SCHEMA analyze_copy;
@@ -106,6 +116,10 @@ SELECT q, is_near('SELECT * FROM analyze_ks.' || q) FROM unnest(ARRAY[
 	'pair WHERE a = 3 AND b = ''5'' AND c1 <= 3', 'pair WHERE a = 3 AND b = ''5'' AND c1 = 2 AND c2 = 2',
 	'pair WHERE a = 3 AND b = ''5'' AND c1 = 2 AND c2 > 2',
 	'series', 'series WHERE id = md5(''7'')::uuid',
+	-- several keys, remote filters, an index
+	'slice WHERE k IN (7, 8, 9)', 'slice WHERE k IN (7, 8, 9) AND c > 10', 'single WHERE id IN (1, 2, 3)',
+	'slice WHERE k = 7 OR k = 9', 'slice WHERE k = 7 AND v = ''word 3''',
+	'slice WHERE k IN (7, 8, 9) AND v = ''word 3''', 'pair WHERE a = 3',
 	'single WHERE id = 12', 'single WHERE g = 12', 'single',
 	'tiny', 'tiny WHERE k = 2']) AS q;
 -- joins on keys: as many rows as the outer side has times those of a partition
@@ -113,6 +127,36 @@ SELECT q, is_near(q) FROM unnest(ARRAY[
 	'SELECT * FROM analyze_copy.single AS l JOIN analyze_ks.single AS f USING (id) WHERE l.g = 1',
 	'SELECT * FROM (SELECT DISTINCT id AS k FROM analyze_copy.single WHERE id <= 100) AS l JOIN analyze_ks.slice AS f USING (k)',
 	'SELECT * FROM analyze_copy.slice AS l JOIN analyze_ks.slice AS f USING (k, c)']) AS q;
+
+-- an array of unknown length is taken for ten keys
+CREATE FUNCTION estimate(query text, what text) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+	plan json;
+BEGIN
+	EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
+	RETURN plan -> 0 -> 'Plan' ->> what;
+END $$;
+SET plan_cache_mode = force_generic_plan;
+PREPARE some_keys (int[]) AS SELECT * FROM analyze_ks.slice WHERE k = ANY ($1);
+SELECT estimate('EXECUTE some_keys (''{1,2,3}'')', 'Plan Rows') BETWEEN 100 AND 400 AS is_near;
+DEALLOCATE some_keys;
+RESET plan_cache_mode;
+-- each costs more than the one above
+CREATE FUNCTION cost(q text, what text DEFAULT 'Total Cost') RETURNS float8 LANGUAGE sql AS
+	$$ SELECT estimate('SELECT * FROM analyze_ks.' || q, what) $$;
+SELECT q, cost(q) > lag(cost(q)) OVER (ORDER BY n) AS is_more FROM unnest(ARRAY[
+	'single WHERE id = 12', 'single WHERE id IN (1, 2, 3)', 'single WHERE g = 12', 'single'])
+	WITH ORDINALITY AS t (q, n) ORDER BY n;
+SELECT q, cost(q) > lag(cost(q)) OVER (ORDER BY n) AS is_more FROM unnest(ARRAY[
+	'slice WHERE k = 7 AND c = 3', 'slice WHERE k = 7 AND v = ''word 3''', 'slice WHERE k = 7',
+	'slice WHERE k = 7 OR k = 9', 'slice WHERE k IN (7, 8, 9)', 'slice WHERE v = ''word 3''', 'slice'])
+	WITH ORDINALITY AS t (q, n) ORDER BY n;
+-- a merge waits for the first rows of all keys
+ALTER FOREIGN TABLE analyze_ks.slice OPTIONS (ADD max_in_flight '4');
+SELECT cost(q || ' ORDER BY c', 'Startup Cost') > cost(q, 'Startup Cost') AS is_later,
+	cost(q || ' ORDER BY c') > cost(q) AS is_more
+FROM (VALUES ('slice WHERE k IN (1, 2, 3, 4, 5, 6, 7, 8, 9)')) AS t (q);
+EXPLAIN (COSTS OFF) SELECT * FROM analyze_ks.slice WHERE k IN (1, 2, 3, 4, 5, 6, 7, 8, 9) ORDER BY c;
 
 -- what cannot be read is an error that tells where
 ANALYZE analyze_ks.unreadable;
@@ -134,6 +178,6 @@ RESET ROLE;
 SELECT scylla_execute('analyze_s', 'DROP KEYSPACE analyze_ks');
 DROP TABLE analyze_parent;
 DROP SCHEMA analyze_ks, analyze_copy CASCADE;
-DROP FUNCTION is_near, fill;
+DROP FUNCTION is_near, cost, estimate, fill;
 DROP SERVER analyze_s CASCADE;
 DROP ROLE regress_scylla_owner;

@@ -201,11 +201,11 @@ scylla_cost_sizes(PlannerInfo *root, RelOptInfo *rel, const ScyllaTable *table, 
 }
 
 double
-scylla_cost_fetched(const ScyllaSizes *sizes, const ScyllaAccessChoice *access, double range)
+scylla_cost_read(const ScyllaSizes *sizes, const ScyllaAccessChoice *access, double range)
 {
 	if (access->is_unique)
 		return 1.0;
-	if (access->access == SCYLLA_ACCESS_FULL_SCAN || access->access == SCYLLA_ACCESS_INDEX)
+	if (access->access == SCYLLA_ACCESS_FULL_SCAN)
 		return sizes->rows;
 	if (access->access == SCYLLA_ACCESS_TOKEN_RANGE)
 		return at_least_one(rint(sizes->rows * range));
@@ -222,9 +222,7 @@ asks_all_nodes(ScyllaAccess access)
 static Cost
 cost_reading(const ScyllaScanLoad *load)
 {
-	double rows = Max(load->read_rows, load->fetched_rows);
-
-	return rows * load->options->tuple_cost *
+	return load->read_rows * load->options->tuple_cost *
 		   (load->access == SCYLLA_ACCESS_INDEX ? INDEX_ROW_WORK : ROW_WORK);
 }
 

@@ -4,7 +4,8 @@
  *   latency  a round trip (option fdw_startup_cost) before the first row; a scan that asks every
  *            node (the whole ring, an index) takes several, however few rows there are. Requests
  *            for several keys are in flight together: as many round trips as windows of them
- *            (option max_in_flight), and a small cost each
+ *            (option max_in_flight), and a small cost each. IN of an array that is known only when
+ *            it runs is taken for 10 keys, as PostgreSQL takes it
  *   pages    a part of a round trip for each page after the first, as the next one is asked for
  *            while this one is read
  *   read     a part of fdw_tuple_cost for each row that the server looks at, of which filtering
@@ -44,19 +45,23 @@ extern void scylla_cost_sizes(PlannerInfo *root, RelOptInfo *rel, const ScyllaTa
 extern double scylla_cost_range(PlannerInfo *root, RelOptInfo *rel, const ScyllaColumn *column,
 								List *conditions);
 
-/* Rows that the server sends for an access, of whose slices a range leaves that part (1: none). */
-extern double scylla_cost_fetched(const ScyllaSizes *sizes, const ScyllaAccessChoice *access,
-								  double range);
+/*
+ * Rows that the server looks at for one key of an access by the table's own key, of whose slices
+ * a range leaves that part (1: all). Those of an index or view follow from its clause.
+ */
+extern double scylla_cost_read(const ScyllaSizes *sizes, const ScyllaAccessChoice *access,
+							   double range);
 
+/* Of a scan, over all of its requests. */
 typedef struct ScyllaScanLoad
 {
 	const ScyllaOptions *options;
 	ScyllaAccess access;
-	double requests;  /* of different keys or pieces of the ring; 0: one */
-	double read_rows; /* that the server looks at; 0: as many as are fetched */
+	double requests;  /* of different keys: IN, arms of an OR; 0: no row can match */
+	double read_rows; /* that the server looks at */
 	double fetched_rows;
 	double returned_rows; /* after the local filter */
-	int width;            /* bytes of a fetched row; 0: few */
+	int width;            /* bytes of a fetched row */
 	bool is_merged;       /* the requests' rows are merged in order */
 	QualCost filter;      /* of the local filter, per row */
 	QualCost target;      /* of the projection */

@@ -68,14 +68,21 @@ scylla_rel_quals(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 typedef struct ScanEstimate
 {
 	ScyllaQualChoice choice;
+	ScyllaScanLoad load;
 	double rows; /* after the local filter */
-	Cost startup;
-	Cost total;
 } ScanEstimate;
 
-/* Of those quals of which something is sent so, as RestrictInfos. */
+/* For selectivities; a qual in an arm of an OR has no RestrictInfo. */
+static void *
+clause_of(const ScyllaQual *qual)
+{
+	return qual->rinfo != NULL ? (void *) qual->rinfo : (void *) qual->clause;
+}
+
+/* Of the quals of which something is sent: those by which rows are found, or the others, which
+ * thin them out. */
 static List *
-sent_clauses(const ScyllaWay *way, bool is_bound)
+sent_clauses(const ScyllaWay *way, bool is_filter)
 {
 	List *clauses = NIL;
 	ListCell *cell;
@@ -84,8 +91,8 @@ sent_clauses(const ScyllaWay *way, bool is_bound)
 	{
 		const ScyllaSent *sent = lfirst(cell);
 
-		if (sent->qual->rinfo != NULL && (sent->use == SCYLLA_USE_BOUND) == is_bound)
-			clauses = list_append_unique_ptr(clauses, sent->qual->rinfo);
+		if ((sent->use == SCYLLA_USE_FILTER) == is_filter)
+			clauses = list_append_unique_ptr(clauses, clause_of(sent->qual));
 	}
 	return clauses;
 }
@@ -106,9 +113,7 @@ select_range(PlannerInfo *root, RelOptInfo *rel, const ScyllaWay *way)
 		if (sent->use != SCYLLA_USE_BOUND || !scylla_operator_is_range(sent->condition->op))
 			continue;
 		column = columns != NIL ? linitial(columns) : NULL;
-		clauses = list_append_unique_ptr(clauses, sent->qual->rinfo != NULL
-													  ? (void *) sent->qual->rinfo
-													  : (void *) sent->qual->clause);
+		clauses = list_append_unique_ptr(clauses, clause_of(sent->qual));
 	}
 	return scylla_cost_range(root, rel, column, clauses);
 }
@@ -119,56 +124,65 @@ select_by(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 	return clauselist_selectivity(root, clauses, (int) rel->relid, JOIN_INNER, NULL);
 }
 
-/* Adds the rows that a way sends to the load's. */
+/* Rows that the server looks at. */
+static double
+estimate_read(PlannerInfo *root, RelOptInfo *rel, const ScyllaWay *way, List *finding)
+{
+	const ScyllaSizes *sizes = &((ScyllaRelPlan *) rel->fdw_private)->sizes;
+	double rows;
+
+	if (way->access.access == SCYLLA_ACCESS_VIEW || way->access.access == SCYLLA_ACCESS_INDEX)
+		rows = sizes->rows * select_by(root, rel, finding);
+	else
+		rows = scylla_cost_read(sizes, &way->access, select_range(root, rel, way)) * way->keys;
+	return clamp_row_est(Min(rows, sizes->rows));
+}
+
+/* Adds what is asked for by a way to the load. */
 static void
 load_way(PlannerInfo *root, RelOptInfo *rel, List *quals, const ScyllaWay *way,
 		 ScyllaScanLoad *load)
 {
-	ScyllaRelPlan *plan = rel->fdw_private;
-	List *bound = sent_clauses(way, true);
-	List *unbound = NIL; /* they thin out what is read */
-	double read;
+	List *finding = sent_clauses(way, false);
+	List *others = NIL; /* they thin out what is read, wherever they are checked */
+	double read = estimate_read(root, rel, way, finding);
 	ListCell *cell;
 
 	foreach (cell, quals)
 	{
 		ScyllaQual *qual = lfirst(cell);
 
-		if (!list_member_ptr(bound, qual->rinfo) && (way->clause == NULL || qual->arms == NIL))
-			unbound = lappend(unbound, qual->rinfo);
+		if (!list_member_ptr(finding, qual->rinfo) && (way->clause == NULL || qual->arms == NIL))
+			others = lappend(others, qual->rinfo);
 	}
-	if (way->access.access == SCYLLA_ACCESS_VIEW)
-		read = plan->sizes.rows * select_by(root, rel, bound);
-	else
-		read = scylla_cost_fetched(&plan->sizes, &way->access, select_range(root, rel, way)) *
-			   way->keys;
-	read = Min(read, plan->sizes.rows);
-	load->access = way->access.access;
+	/* of the arms of an OR the one that costs most a row */
+	if (load->requests == 0 || way->access.access == SCYLLA_ACCESS_INDEX)
+		load->access = way->access.access;
 	load->requests += way->keys;
 	load->read_rows += read;
-	load->fetched_rows += clamp_row_est(read * select_by(root, rel, sent_clauses(way, false)));
-	load->returned_rows += clamp_row_est(read * select_by(root, rel, unbound));
+	load->fetched_rows += clamp_row_est(read * select_by(root, rel, sent_clauses(way, true)));
+	load->returned_rows += clamp_row_est(read * select_by(root, rel, others));
 }
 
 static void
 estimate_scan(PlannerInfo *root, RelOptInfo *rel, List *quals, ScanEstimate *estimate)
 {
 	ScyllaRelPlan *plan = rel->fdw_private;
-	ScyllaScanLoad load = {.options = plan->table->options,
-						   .width = rel->reltarget->width,
-						   .target = rel->reltarget->cost};
+	ScyllaScanLoad *load = &estimate->load;
 	List *filter = NIL;
 	ListCell *cell;
 
+	*load = (ScyllaScanLoad) {.options = plan->table->options,
+							  .width = rel->reltarget->width,
+							  .target = rel->reltarget->cost};
 	scylla_choose(plan->table, quals, &estimate->choice);
 	foreach (cell, quals)
 		if (estimate->choice.reasons[foreach_current_index(cell)] != NULL)
 			filter = lappend(filter, ((ScyllaQual *) lfirst(cell))->rinfo);
 	foreach (cell, estimate->choice.ways)
-		load_way(root, rel, quals, lfirst(cell), &load);
-	cost_qual_eval(&load.filter, filter, root);
-	estimate->rows = clamp_row_est(load.returned_rows);
-	scylla_cost_scan(&load, &estimate->startup, &estimate->total);
+		load_way(root, rel, quals, lfirst(cell), load);
+	cost_qual_eval(&load->filter, filter, root);
+	estimate->rows = clamp_row_est(load->returned_rows);
 }
 
 /* Nothing is left that parameters could add. */
@@ -224,10 +238,15 @@ add_shaped_path(PlannerInfo *root, RelOptInfo *rel, const ScanEstimate *estimate
 				const ScyllaScanParts *parts, ScyllaPathShape *shape)
 {
 	double rows = scylla_order_limit(root, rel, parts, pathkeys, estimate->rows, shape);
-	Cost total = estimate->startup + (estimate->total - estimate->startup) * rows / estimate->rows;
-	ForeignPath *path =
-		scylla_foreignscan_path(root, rel, rows, estimate->startup, total, pathkeys, NULL);
+	ScyllaScanLoad load = estimate->load;
+	Cost startup;
+	Cost total;
+	ForeignPath *path;
 
+	load.is_merged = shape->order_count > 0;
+	scylla_cost_scan(&load, &startup, &total);
+	total = startup + (total - startup) * rows / estimate->rows;
+	path = scylla_foreignscan_path(root, rel, rows, startup, total, pathkeys, NULL);
 	path->fdw_private = list_make1(shape);
 	add_path(rel, (Path *) path);
 }
@@ -265,6 +284,8 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, Relids required_outer,
 	ParamPathInfo *param = get_baserel_parampathinfo(root, rel, required_outer);
 	List *quals = plan->quals;
 	ScanEstimate estimate;
+	Cost startup;
+	Cost total;
 
 	if (param != NULL)
 		quals = list_concat_copy(quals, scylla_rel_quals(root, rel, param->ppi_clauses));
@@ -279,10 +300,13 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, Relids required_outer,
 		param->ppi_rows = estimate.rows;
 	}
 	if (required_outer == NULL)
+	{
 		add_shaped_paths(root, rel, &estimate);
-	else
-		add_path(rel, (Path *) scylla_foreignscan_path(root, rel, estimate.rows, estimate.startup,
-													   estimate.total, NIL, required_outer));
+		return;
+	}
+	scylla_cost_scan(&estimate.load, &startup, &total);
+	add_path(rel, (Path *) scylla_foreignscan_path(root, rel, estimate.rows, startup, total, NIL,
+												   required_outer));
 }
 
 static bool
