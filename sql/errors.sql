@@ -161,6 +161,34 @@ ALTER FOREIGN TABLE by_hand ALTER v TYPE int;
 EXECUTE hand (1);
 ALTER FOREIGN TABLE imported ALTER v TYPE int, ALTER v OPTIONS (SET type 'int');
 EXECUTE imported (1);
+-- a table of the same columns and another key
+CREATE FOREIGN TABLE keyed (k int OPTIONS (key 'partition 1', type 'int'),
+	c text OPTIONS (key 'clustering 1 asc', type 'text'),
+	v int OPTIONS (key 'regular', type 'int')) SERVER errors_server OPTIONS (table 't');
+CREATE FOREIGN TABLE keyed_by_hand (k int, c text, v int) SERVER errors_server OPTIONS (table 't');
+PREPARE keyed (int) AS SELECT k, c, v FROM keyed WHERE k = $1;
+PREPARE keyed_by_hand (int) AS SELECT k, c, v FROM keyed_by_hand WHERE k = $1;
+EXECUTE keyed (1);
+EXECUTE keyed_by_hand (1);
+SELECT cql('DROP TABLE fdw_errors.t');
+SELECT cql('CREATE TABLE fdw_errors.t (k int, c text, v int, PRIMARY KEY ((k, c), v))');
+SELECT cql('INSERT INTO fdw_errors.t (k, c, v) VALUES (1, ''a'', 42)');
+SELECT * FROM fails('EXECUTE keyed (1)');
+SELECT detail_of('EXECUTE keyed (1)');
+EXECUTE keyed_by_hand (1);
+SELECT * FROM fails('SELECT count(*) FROM keyed WHERE k = 1');
+SELECT state, message FROM fails($$ INSERT INTO keyed (k, c) VALUES (1, 'b') $$);
+-- what does not go by the key is read as before, and all is once the options are right
+SELECT * FROM keyed;
+ALTER FOREIGN TABLE keyed ALTER c OPTIONS (SET key 'partition 2'), ALTER v OPTIONS (SET key 'clustering 1 asc');
+EXECUTE keyed (1);
+-- the key is longer by a column that is not shown
+SELECT cql('DROP TABLE fdw_errors.t');
+SELECT cql('CREATE TABLE fdw_errors.t (k int, c text, v int, w int, PRIMARY KEY ((k, c, w), v))');
+SELECT * FROM fails($$ SELECT * FROM keyed WHERE k = 1 AND c = 'a' $$);
+SELECT cql('DROP TABLE fdw_errors.t');
+SELECT cql('CREATE TABLE fdw_errors.t (k int, c text, v int, PRIMARY KEY (k, c))');
+SELECT cql('INSERT INTO fdw_errors.t (k, c, v) VALUES (1, ''a'', 42)');
 DEALLOCATE ALL;
 RESET plan_cache_mode;
 

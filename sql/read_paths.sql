@@ -113,11 +113,23 @@ SELECT * FROM scylla_describe('by_hand');
 SELECT * FROM scylla_describe('pg_class');
 \echo :LAST_ERROR_SQLSTATE
 
--- indexes and views that are made later are found anew
-SELECT scylla_execute('read_s', 'DROP MATERIALIZED VIEW read_paths.by_name');
-SELECT scylla_execute('read_s', 'DROP INDEX read_paths.item_name');
+-- what was dropped remotely is told by its name, until the options no longer name it
 DROP FOREIGN TABLE read_paths.item;
 IMPORT FOREIGN SCHEMA read_paths LIMIT TO (item) FROM SERVER read_s INTO read_paths;
+SELECT id FROM read_paths.item WHERE name = 'x';
+SELECT id FROM read_paths.item WHERE day = '2026-01-01' AND "Grade" = 'x';
+SELECT scylla_execute('read_s', 'DROP MATERIALIZED VIEW read_paths.by_name');
+SELECT scylla_execute('read_s', 'DROP MATERIALIZED VIEW read_paths.by_grade');
+SELECT scylla_execute('read_s', 'DROP INDEX read_paths.item_name');
+SELECT id FROM read_paths.item WHERE name = 'x';
+\echo :LAST_ERROR_SQLSTATE
+ALTER FOREIGN TABLE read_paths.item OPTIONS (ADD use_views 'on');
+SELECT id FROM read_paths.item WHERE day = '2026-01-01' AND "Grade" = 'x';
+\echo :LAST_ERROR_SQLSTATE
+DROP FOREIGN TABLE read_paths.item;
+-- indexes and views that are made later are found anew
+IMPORT FOREIGN SCHEMA read_paths LIMIT TO (item) FROM SERVER read_s INTO read_paths;
+SELECT id FROM read_paths.item WHERE name = 'x';
 SELECT o.option_name, o.option_value
 FROM pg_foreign_table, LATERAL pg_options_to_table(ftoptions) AS o
 WHERE ftrelid = 'read_paths.item'::regclass AND o.option_name IN ('indexes', 'views');

@@ -344,12 +344,23 @@ learn(const ReportRow *row, const ScyllaReportContext *about)
 		scylla_session_forget_schema(about->session->serverid);
 }
 
+/* Whether the statement may be at odds with the remote schema. */
+static bool
+is_explained(const cql_error *error, const ReportRow *row)
+{
+	return error->kind == CQL_ERROR_SERVER && error->server_code == CQL_SERVER_INVALID &&
+		   (row->sqlstate == ERRCODE_INVALID_PARAMETER_VALUE ||
+			row->sqlstate == ERRCODE_FDW_TABLE_NOT_FOUND);
+}
+
 void
 scylla_report(const cql_error *error, const ScyllaReportContext *about)
 {
 	const ReportRow *row = find_row(error, about->is_write);
 	const char *server = about->session != NULL ? about->session->server_name : "?";
 
+	if (about->explain != NULL && is_explained(error, row))
+		about->explain(about->argument);
 	learn(row, about);
 	ereport(ERROR, (errcode(row->sqlstate), errmsg(row->message, server),
 					errdetail_internal("%s", make_detail(error, about)),

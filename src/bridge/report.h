@@ -16,6 +16,10 @@ typedef struct ScyllaReportContext
 	const char *cql;
 	const char *others; /* a sentence about what became of the statement's other rows */
 	bool is_write;      /* picks 08007 where a write may have been applied */
+	/* Called before it is reported that the server finds a statement invalid, or its table
+	 * missing: to raise what tells more. NULL: nobody knows more. */
+	void (*explain)(const void *argument);
+	const void *argument;
 } ScyllaReportContext;
 
 extern void scylla_report(const cql_error *error, const ScyllaReportContext *about)

@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "bridge/cursor.h"
+#include "plan/scan_plan.h"
 
 /* Where the server differs from the plan. */
 typedef struct ScyllaDrift
@@ -23,5 +24,12 @@ extern bool scylla_drift_is_type(const cql_type *actual, const char *expected);
 extern void scylla_drift_raise(ScyllaSession *session, const ScyllaStatement *statement,
 							   const char *local_table, const char *remote_table,
 							   const ScyllaDrift *drift) __attribute__((noreturn));
+
+/*
+ * The server has called a statement invalid. Read the schema of the foreign table's remote side
+ * anew, and raise HV021 if its key is not the one that the foreign table was planned with, or the
+ * index or view that the plan (NULL: of a write) goes by is gone. Returns where that is not why.
+ */
+extern void scylla_drift_explain(ScyllaSession *session, Oid relid, const ScyllaScanPlan *plan);
 
 #endif /* SCYLLA_DRIFT_H */

@@ -109,7 +109,7 @@ make_stream(ScyllaFanout *fanout, ScyllaVariant *variant)
 		.is_idempotent = true,
 		.is_traced = fanout->spec.is_traced,
 		.is_prefetching = true,
-		.about = {.relation = remote->remote_table},
+		.about = scylla_remote_report(remote),
 		.counters = fanout->spec.counters,
 	};
 

@@ -11,7 +11,6 @@
 #include "option.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 
 static bool
 asks_for_empty(const ScyllaScanArm *arm)
@@ -36,16 +35,6 @@ make_arms(ScyllaScanSetup *setup, List *exprs)
 	}
 }
 
-/* The node has no relation where it gives aggregates of one. */
-static char *
-find_local_table(ForeignScanState *node)
-{
-	if (node->ss.ss_currentRelation != NULL)
-		return pstrdup(RelationGetRelationName(node->ss.ss_currentRelation));
-	return get_rel_name(
-		scylla_scanned_entry(castNode(ForeignScan, node->ss.ps.plan), node->ss.ps.state)->relid);
-}
-
 ScyllaScanSetup *
 scylla_setup_new(ForeignScanState *node, MemoryContext parent)
 {
@@ -62,7 +51,9 @@ scylla_setup_new(ForeignScanState *node, MemoryContext parent)
 		AllocSetContextCreate(context, "scylla_fdw connected scan", ALLOCSET_SMALL_SIZES);
 	setup->remote.plan = setup->plan;
 	setup->remote.remote_table = psprintf("%s.%s", setup->plan->keyspace, setup->plan->table);
-	setup->remote.local_table = find_local_table(node);
+	/* The node has no relation where it gives aggregates of one. */
+	setup->remote.relid = scylla_scanned_entry(fsplan, node->ss.ps.state)->relid;
+	setup->remote.local_table = get_rel_name(setup->remote.relid);
 	if (setup->plan->is_aggregated)
 		setup->combiner = scylla_combiner_new(setup->plan, setup->remote.local_table);
 	make_arms(setup, fsplan->fdw_exprs);

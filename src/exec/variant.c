@@ -98,6 +98,21 @@ scylla_variant_check_page(ScyllaRemote *remote, const ScyllaVariant *variant,
 	scylla_statement_forget(remote->session, variant->statement);
 }
 
+static void
+explain_refusal(const void *argument)
+{
+	const ScyllaRemote *remote = argument;
+
+	scylla_drift_explain(remote->session, remote->relid, remote->plan);
+}
+
+ScyllaReportContext
+scylla_remote_report(const ScyllaRemote *remote)
+{
+	return (ScyllaReportContext) {
+		.relation = remote->remote_table, .explain = explain_refusal, .argument = remote};
+}
+
 static bool
 bypasses_cache(const ScyllaRemote *remote, const ScyllaVariant *variant)
 {
@@ -123,7 +138,7 @@ bypasses_cache(const ScyllaRemote *remote, const ScyllaVariant *variant)
 static const char *
 prepare_for_peer(const ScyllaRemote *remote, ScyllaVariant *variant, const char *cql)
 {
-	ScyllaReportContext about = {.relation = remote->remote_table};
+	ScyllaReportContext about = scylla_remote_report(remote);
 	cql_session *session = remote->session->cql;
 
 	if (!bypasses_cache(remote, variant) || !cql_session_is_scylla(session))
@@ -141,7 +156,7 @@ prepare_for_peer(const ScyllaRemote *remote, ScyllaVariant *variant, const char 
 static void
 prepare(const ScyllaRemote *remote, ScyllaVariant *variant)
 {
-	ScyllaReportContext about = {.relation = remote->remote_table};
+	ScyllaReportContext about = scylla_remote_report(remote);
 	ScyllaDrift drift;
 	const char *cql = prepare_for_peer(
 		remote, variant, scylla_scan_plan_cql(remote->plan, variant->arm, variant->skipped));

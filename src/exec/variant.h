@@ -18,6 +18,7 @@ typedef struct ScyllaRemote
 {
 	const ScyllaScanPlan *plan;
 	ScyllaSession *session;
+	Oid relid;                /* of the foreign table */
 	const char *remote_table; /* keyspace.table, for errors */
 	const char *local_table;
 	bool is_outdated; /* a page told of columns that differ in what the scan passes over */
@@ -39,6 +40,9 @@ typedef struct ScyllaVariant
  * table is not what the plan was made for. */
 extern ScyllaVariant *scylla_variant_get(const ScyllaRemote *remote, const ScyllaScanArm *arm,
 										 uint64 skipped, List **variants);
+
+/* What a request of the scan is about. An error of the server's that comes of drift is HV021. */
+extern ScyllaReportContext scylla_remote_report(const ScyllaRemote *remote);
 
 /* Raise HV021 if a page has other columns than the statement announced. */
 extern void scylla_variant_check_page(ScyllaRemote *remote, const ScyllaVariant *variant,

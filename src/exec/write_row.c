@@ -186,11 +186,22 @@ has_drift(const ScyllaRowWriter *rows, const WriteTarget *target, ScyllaDrift *d
 	return false;
 }
 
+static void
+explain_refusal(const void *argument)
+{
+	const ScyllaRowWriter *rows = argument;
+
+	scylla_drift_explain(rows->session, RelationGetRelid(rows->relation), NULL);
+}
+
 /* A statement that was prepared before the remote table changed is prepared again. */
 static void
 prepare_statement(ScyllaRowWriter *rows, WriteTarget *target, const char *cql)
 {
-	ScyllaReportContext about = {.session = rows->session, .relation = rows->remote_table};
+	ScyllaReportContext about = {.session = rows->session,
+								 .relation = rows->remote_table,
+								 .explain = explain_refusal,
+								 .argument = rows};
 	ScyllaDrift drift;
 
 	target->statement = scylla_prepare(rows->session, cql, &about);
