@@ -32,7 +32,7 @@ BEGIN
 	RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-	RETURN regexp_replace(detail, 'Node \S+(, shard \d+)?(:| says:) ', 'Node N\2 ', 'g');
+	RETURN regexp_replace(detail, '(?:Node |^)\S+:\d+(, shard \d+)?(:| says:) ', 'Node N\2 ', 'g');
 END
 $$;
 CREATE FUNCTION context_of(statement text) RETURNS text LANGUAGE plpgsql AS $$

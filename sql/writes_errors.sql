@@ -91,6 +91,13 @@ SELECT cql('CREATE TABLE fdw_writes_errors.t (p int, c text, s text static, v te
 CREATE FOREIGN TABLE planned (p int OPTIONS (key 'partition 1', type 'int'), c text OPTIONS (key 'clustering 1 asc',
 	type 'text'), v int OPTIONS (key 'regular', type 'int')) SERVER writes_errors_server OPTIONS ("table" 't');
 SELECT * FROM fails('INSERT INTO planned VALUES (5, ''a'', 1)');
+-- a longer partition key: CQL takes the DELETE of a row, and means a whole partition by it
+SELECT cql('DROP TABLE fdw_writes_errors.t');
+SELECT cql('CREATE TABLE fdw_writes_errors.t (p int, c text, d int, v int, PRIMARY KEY ((p, c), d))');
+SELECT cql('INSERT INTO fdw_writes_errors.t (p, c, d, v) VALUES (1, ''a'', 1, 1)');
+SELECT cql('INSERT INTO fdw_writes_errors.t (p, c, d, v) VALUES (1, ''a'', 2, 2)');
+SELECT * FROM fails('DELETE FROM planned WHERE p = 1 AND c = ''a'' AND v = 1');
+SELECT count(*) FROM planned WHERE p = 1 AND c = 'a';
 
 ---- options
 

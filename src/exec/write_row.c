@@ -164,13 +164,33 @@ add_row_context(void *argument)
 
 /* ---- targets ---- */
 
+/*
+ * Of a key that has changed CQL may still take the statement, and mean other rows by it: a DELETE of
+ * a row is then one of a partition. (A server that does not tell which variables make the partition
+ * key says nothing against it.)
+ */
+static bool
+has_other_partition_key(const ScyllaRowWriter *rows, const WriteTarget *target)
+{
+	const cql_statement *statement = scylla_statement_get(target->statement);
+	int count = cql_statement_key_count(statement);
+
+	if (count > 0 && count != rows->plan->partition_count)
+		return true;
+	for (int i = 0; i < count; i++)
+		if (target->order[cql_statement_key_bind(statement, i)] != i)
+			return true;
+	return false;
+}
+
 static bool
 has_drift(const ScyllaRowWriter *rows, const WriteTarget *target, ScyllaDrift *drift)
 {
 	const cql_statement *statement = scylla_statement_get(target->statement);
 
 	*drift = (ScyllaDrift) {0};
-	if (cql_statement_bind_count(statement) != target->bind_count)
+	if (cql_statement_bind_count(statement) != target->bind_count ||
+		has_other_partition_key(rows, target))
 		return true;
 	for (int i = 0; i < target->bind_count; i++)
 	{
@@ -211,8 +231,11 @@ prepare_statement(ScyllaRowWriter *rows, WriteTarget *target, const char *cql)
 	scylla_statement_release(target->statement);
 	target->statement = scylla_prepare(rows->session, cql, &about);
 	if (has_drift(rows, target, &drift))
+	{
+		explain_refusal(rows); /* it knows more of a key */
 		scylla_drift_raise(rows->session, target->statement,
 						   RelationGetRelationName(rows->relation), rows->remote_table, &drift);
+	}
 }
 
 static void
