@@ -318,11 +318,7 @@ load_and_keep_table(ScyllaSession *session, const char *keyspace, const char *na
 		keep_table(session, table, context);
 	}
 	else
-	{
-		MemoryContextSwitchTo(answers);
-		scylla_schema_check_keyspace(session, keyspace);
 		MemoryContextDelete(context);
-	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(answers);
 	return table;
@@ -336,7 +332,7 @@ is_possible_name(const char *name)
 }
 
 const ScyllaRemoteTable *
-scylla_schema_table(ScyllaSession *session, const char *keyspace, const char *name)
+scylla_schema_find_table(ScyllaSession *session, const char *keyspace, const char *name)
 {
 	CacheEntry *entry;
 
@@ -347,6 +343,16 @@ scylla_schema_table(ScyllaSession *session, const char *keyspace, const char *na
 		!is_old(entry->loaded_at))
 		return entry->table;
 	return load_and_keep_table(session, keyspace, name);
+}
+
+const ScyllaRemoteTable *
+scylla_schema_table(ScyllaSession *session, const char *keyspace, const char *name)
+{
+	const ScyllaRemoteTable *table = scylla_schema_find_table(session, keyspace, name);
+
+	if (table == NULL && is_possible_name(keyspace) && is_possible_name(name))
+		scylla_schema_check_keyspace(session, keyspace);
+	return table;
 }
 
 ScyllaTableSizes

@@ -52,6 +52,10 @@ typedef struct ScyllaRemoteTable
 	List *views; /* of ScyllaRemoteView, by name; those that store indexes are left out */
 } ScyllaRemoteTable;
 
+/* NULL: there is no such table, or no such keyspace. */
+extern const ScyllaRemoteTable *scylla_schema_find_table(ScyllaSession *session,
+														 const char *keyspace, const char *table);
+
 /* NULL: there is no such table. Raises HV00Q if there is no such keyspace. */
 extern const ScyllaRemoteTable *scylla_schema_table(ScyllaSession *session, const char *keyspace,
 													const char *table);

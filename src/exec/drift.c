@@ -139,7 +139,7 @@ scylla_drift_explain(ScyllaSession *session, Oid relid, const ScyllaScanPlan *pl
 	const ScyllaRemoteTable *remote;
 
 	scylla_session_forget_schema(session->serverid);
-	remote = scylla_schema_table(session, table->options->keyspace, table->options->table);
+	remote = scylla_schema_find_table(session, table->options->keyspace, table->options->table);
 	if (remote == NULL)
 		return;
 	check_key(table, remote);
