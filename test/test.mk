@@ -39,6 +39,7 @@ $(BUILD)/fuzz/types.so: test/fuzz/types.c $(BUILD)/fuzz/forge.o $(filter $(BUILD
 	$(CC) $(CFLAGS) $(CPPFLAGS) -Itest/fuzz -shared $^ -o $@ $(LIBCQL_LIBS)
 
 $(BUILD)/fuzz/untranslated.so: test/fuzz/untranslated.c
+	@mkdir -p $(@D)
 	$(CC) -shared -fPIC $< -o $@
 
 fuzz-programs: $(BUILD)/fuzz/wire $(BUILD)/fuzz/types.so $(BUILD)/fuzz/untranslated.so
