@@ -18,6 +18,7 @@ As a program: front.py [--shards N] [--tablets KS.TABLE=COUNT]... HOST:PORT...; 
 
 import asyncio
 import collections
+import contextlib
 import random
 import socket
 import struct
@@ -113,9 +114,10 @@ class Connection:
         self.writer.close()
 
     def reset(self):
-        peer = self.writer.get_extra_info("socket")
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.is_open = False
+        with contextlib.suppress(OSError):  # the client was faster, and its socket is closed already
+            self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                                            struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
     # requests
@@ -446,8 +448,9 @@ class Front:
         self.hints = 0
         self.lock = threading.Condition()
         self.credentials = credentials
-        self.port = self.free_port(nodes)
-        self.shard_port = self.free_port(nodes) if is_shard_port_open and shards else 0
+        self.port, self.shard_port = self.free_ports(nodes)
+        if not is_shard_port_open or not shards:
+            self.shard_port = 0
         self.loop = asyncio.new_event_loop()
         self.nodes = [Node(self, behind, credentials) for behind in nodes]
         self.make_tables()
@@ -457,14 +460,15 @@ class Front:
             self.call(node.start())
 
     @staticmethod
-    def free_port(nodes):
-        """One that is free at all addresses, and below those that connections are made from."""
+    def free_ports(nodes):
+        """Two that are free at all addresses, and below those that connections are made from."""
         while True:
-            port = random.randint(20000, 32000)
+            ports = random.sample(range(20000, 32000), 2)
             try:
                 for host, _ in nodes:
-                    socket.create_server((host, port)).close()
-                return port
+                    for port in ports:
+                        socket.create_server((host, port)).close()
+                return ports
             except OSError:
                 continue
 
