@@ -8,7 +8,6 @@
 #include "exec/fanout.h"
 
 #include "bridge/wait.h"
-#include "exec/row_key.h"
 
 struct ScyllaFanout
 {
@@ -99,22 +98,8 @@ static ScyllaStream *
 make_stream(ScyllaFanout *fanout, ScyllaVariant *variant)
 {
 	MemoryContext old = MemoryContextSwitchTo(fanout->context);
-	const ScyllaRemote *remote = fanout->spec.remote;
-	ScyllaStream *stream = palloc0(sizeof(ScyllaStream));
-	ScyllaCursorSpec spec = {
-		.session = remote->session,
-		.statement = scylla_statement_get(variant->statement),
-		.consistency = fanout->spec.consistency,
-		.page_rows = remote->plan->fetch_size,
-		.is_idempotent = true,
-		.is_traced = fanout->spec.is_traced,
-		.is_prefetching = true,
-		.about = scylla_remote_report(remote),
-		.counters = fanout->spec.counters,
-	};
+	ScyllaStream *stream = scylla_stream_new(&fanout->spec.stream, variant);
 
-	stream->variant = variant;
-	stream->cursor = scylla_cursor_new(&spec);
 	stream->state = SCYLLA_STREAM_FINISHED;
 	fanout->streams = lappend(fanout->streams, stream);
 	MemoryContextSwitchTo(old);
@@ -137,74 +122,7 @@ finish_stream(ScyllaFanout *fanout, ScyllaStream *stream)
 {
 	set_state(fanout, stream,
 			  fanout->probe_count == 1 ? SCYLLA_STREAM_FINISHED : SCYLLA_STREAM_IDLE);
-	fanout->window = Min(fanout->window + 1, fanout->spec.remote->plan->max_in_flight);
-}
-
-/* ---- errors tell which probe failed ---- */
-
-static cql_cell
-next_cell(const char **at)
-{
-	cql_cell cell = {.data = (const uint8_t *) *at + 4,
-					 .len = (int32) cql_get_u32((const uint8_t *) *at)};
-
-	*at += 4 + Max(cell.len, 0);
-	return cell;
-}
-
-/* "k = 1, c = 5": of the key alone, since values of other columns must not reach a log. */
-static void
-append_key(StringInfo out, const ScyllaVariant *variant, const ScyllaCursorInput *input)
-{
-	const cql_statement *statement = scylla_statement_get(variant->statement);
-	const ScyllaScanArm *arm = variant->arm;
-	bool is_key = !arm->is_filtered && arm->access != SCYLLA_ACCESS_INDEX;
-	int count = is_key ? arm->condition_count : arm->partition_conditions;
-	const char *at = input->values;
-	int bind = 0;
-
-	for (int i = 0; i < count; i++)
-	{
-		const ScyllaScanCondition *condition = &arm->conditions[i];
-
-		if (scylla_is_skipped(variant->skipped, i))
-			continue;
-		if (scylla_operator_is_range(condition->op) || condition->form != SCYLLA_FORM_COLUMN)
-			break;
-		scylla_row_key_append(out, condition->markers[0].name,
-							  cql_statement_bind(statement, bind++)->type, next_cell(&at));
-	}
-}
-
-static void
-add_probe_context(void *arg)
-{
-	const ScyllaStream *stream = arg;
-	StringInfoData text;
-
-	initStringInfo(&text);
-	append_key(&text, stream->variant, scylla_cursor_input(stream->cursor));
-	if (text.len > 0)
-		errcontext("rows with %s", text.data);
-	pfree(text.data);
-}
-
-/* Take what has come for a stream, or ask for what is due. True: it has a page, or its end. */
-static bool
-poll_stream(const ScyllaFanout *fanout, ScyllaStream *stream)
-{
-	ErrorContextCallback context = {
-		.previous = error_context_stack, .callback = add_probe_context, .arg = stream};
-	bool has_come;
-
-	error_context_stack = &context;
-	has_come = scylla_cursor_poll(stream->cursor);
-	/* At the end too: what has no rows may be no answer to a SELECT at all. */
-	if (has_come)
-		scylla_variant_check_page(fanout->spec.remote, stream->variant,
-								  scylla_cursor_result(stream->cursor));
-	error_context_stack = context.previous;
-	return has_come;
+	fanout->window = Min(fanout->window + 1, fanout->spec.stream.remote->plan->max_in_flight);
 }
 
 /* ---- asking ---- */
@@ -231,14 +149,14 @@ start_probe(ScyllaFanout *fanout)
 static bool
 has_room(const ScyllaFanout *fanout)
 {
-	const ScyllaCounters *counters = fanout->spec.counters;
+	const ScyllaCounters *counters = fanout->spec.stream.counters;
 	double expected_bytes =
 		counters->pages > 0 ? (double) counters->bytes / counters->pages * fanout->flying_count : 0;
 
 	return fanout->flying_count == 0 ||
 		   (fanout->flying_count < fanout->window &&
 			fanout->ready_bytes + expected_bytes < SCYLLA_MAX_UNREAD_BYTES &&
-			cql_session_has_room(fanout->spec.remote->session->cql));
+			cql_session_has_room(fanout->spec.stream.remote->session->cql));
 }
 
 /* By halves of the window, so that a turn of the loop sends many requests. */
@@ -262,7 +180,7 @@ scylla_fanout_start(ScyllaFanout *fanout, int first_window, int page_rows)
 	scylla_fanout_end(fanout);
 	fanout->is_exhausted = false;
 	fanout->probe_count = 0;
-	fanout->window = Min(first_window, fanout->spec.remote->plan->max_in_flight);
+	fanout->window = Min(first_window, fanout->spec.stream.remote->plan->max_in_flight);
 	fanout->page_rows = page_rows;
 }
 
@@ -280,7 +198,7 @@ has_any_come(void *arg)
 		const cql_request *request = scylla_cursor_request(stream->cursor);
 
 		if (request != NULL ? cql_request_is_done(request)
-							: cql_session_has_room(fanout->spec.remote->session->cql))
+							: cql_session_has_room(fanout->spec.stream.remote->session->cql))
 			return true;
 	}
 	return false;
@@ -293,12 +211,12 @@ take_what_came(ScyllaFanout *fanout)
 	dlist_mutable_iter iter;
 
 	scylla_wait_until(has_any_come, fanout, -1);
-	fanout->spec.counters->wait_us += scylla_wait_total_us() - waited_us;
+	fanout->spec.stream.counters->wait_us += scylla_wait_total_us() - waited_us;
 	dlist_foreach_modify (iter, &fanout->flying)
 	{
 		ScyllaStream *stream = dlist_container(ScyllaStream, node, iter.cur);
 
-		if (!poll_stream(fanout, stream))
+		if (!scylla_stream_poll(stream, fanout->spec.stream.remote))
 			continue;
 		if (scylla_cursor_is_at_end(stream->cursor))
 			finish_stream(fanout, stream);
@@ -346,7 +264,7 @@ bool
 scylla_fanout_advance(ScyllaFanout *fanout, ScyllaStream *stream)
 {
 	stream->page = NULL;
-	while (!poll_stream(fanout, stream))
+	while (!scylla_stream_poll(stream, fanout->spec.stream.remote))
 		scylla_cursor_wait(stream->cursor);
 	if (scylla_cursor_is_at_end(stream->cursor))
 	{

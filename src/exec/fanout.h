@@ -8,10 +8,7 @@
 
 #include "postgres.h"
 
-#include "lib/ilist.h"
-
-#include "bridge/cursor.h"
-#include "exec/variant.h"
+#include "exec/stream.h"
 
 /* In flight at first: enough to hide some round trips, few enough to be wasted by LIMIT 1. */
 #define SCYLLA_FIRST_WINDOW 16
@@ -19,45 +16,16 @@
 /* Pages without a reader; what comes in answer to requests that were sent is foreseen. */
 #define SCYLLA_MAX_UNREAD_BYTES (16 * 1024 * 1024)
 
-/* One run of a statement. */
-typedef struct ScyllaProbe
-{
-	ScyllaVariant *variant;
-	ScyllaCursorInput input;
-} ScyllaProbe;
-
 /* The next probe to send; false: there are no more. */
 typedef bool (*ScyllaNextProbe)(void *argument, ScyllaProbe *probe);
-
-typedef enum ScyllaStreamState
-{
-	SCYLLA_STREAM_IDLE,    /* among the variant's, to be used again */
-	SCYLLA_STREAM_FLYING,  /* its next page is asked for */
-	SCYLLA_STREAM_READY,   /* it has a page that is not handed out yet */
-	SCYLLA_STREAM_OUT,     /* the caller's */
-	SCYLLA_STREAM_FINISHED /* all of it was handed out; its page may be wanted again */
-} ScyllaStreamState;
-
-/* The rows of a probe, page by page; owned by the fan-out. */
-typedef struct ScyllaStream
-{
-	dlist_node node; /* among those of its state; OUT and FINISHED ones are in no list */
-	ScyllaStreamState state;
-	ScyllaVariant *variant;
-	ScyllaCursor *cursor;
-	cql_result *page; /* while OUT */
-} ScyllaStream;
 
 typedef struct ScyllaFanout ScyllaFanout;
 
 typedef struct ScyllaFanoutSpec
 {
-	ScyllaRemote *remote; /* its session is pinned while the fan-out runs */
+	ScyllaStreamSpec stream; /* its session is pinned while the fan-out runs */
 	ScyllaNextProbe next_probe;
 	void *argument;
-	int consistency;
-	bool is_traced;
-	ScyllaCounters *counters;
 } ScyllaFanoutSpec;
 
 /* In CurrentMemoryContext, as are the streams; what the spec points to must outlive it. */

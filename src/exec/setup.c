@@ -84,12 +84,12 @@ static void
 make_fanout(ScyllaScanSetup *setup)
 {
 	ScyllaFanoutSpec spec = {
-		.remote = &setup->remote,
+		.stream = {.remote = &setup->remote,
+				   .consistency = setup->consistency,
+				   .is_traced = setup->is_traced,
+				   .counters = &setup->counters},
 		.next_probe = next_probe,
 		.argument = setup,
-		.consistency = setup->consistency,
-		.is_traced = setup->is_traced,
-		.counters = &setup->counters,
 	};
 
 	setup->fanout = scylla_fanout_new(&spec);
