@@ -101,10 +101,11 @@ typedef struct ScyllaOptions
 	bool is_updatable;
 	bool is_truncatable;
 	ScyllaInsertNulls insert_nulls;
-	int ttl_s;           /* of every write; negative: the remote table's own */
-	bool is_conditional; /* UPDATE and DELETE only what exists: option if_exists */
-	int write_rate;      /* rows per second; 0: no limit */
-	bool can_filter;     /* option allow_filtering: auto */
+	int ttl_s;             /* of every write; negative: the remote table's own */
+	bool is_conditional;   /* UPDATE and DELETE only what exists: option if_exists */
+	bool is_delete_direct; /* DELETE of partitions and ranges without reading their rows */
+	int write_rate;        /* rows per second; 0: no limit */
+	bool can_filter;       /* option allow_filtering: auto */
 
 	ScyllaFullScan full_scan;
 

@@ -8,6 +8,7 @@
 
 #include "command/analyze.h"
 #include "command/import.h"
+#include "exec/direct_delete.h"
 #include "exec/explain.h"
 #include "exec/modify.h"
 #include "exec/scan.h"
@@ -48,6 +49,8 @@ scylla_fdw_handler(PG_FUNCTION_ARGS)
 	routine->AddForeignUpdateTargets = scyllaAddForeignUpdateTargets;
 	routine->PlanForeignModify = scyllaPlanForeignModify;
 
+	routine->PlanDirectModify = scyllaPlanDirectModify;
+
 	routine->BeginForeignModify = scyllaBeginForeignModify;
 	routine->ExecForeignInsert = scyllaExecForeignInsert;
 	routine->ExecForeignBatchInsert = scyllaExecForeignBatchInsert;
@@ -59,8 +62,13 @@ scylla_fdw_handler(PG_FUNCTION_ARGS)
 	routine->EndForeignInsert = scyllaEndForeignInsert;
 	routine->ExecForeignTruncate = scyllaExecForeignTruncate;
 
+	routine->BeginDirectModify = scyllaBeginDirectModify;
+	routine->IterateDirectModify = scyllaIterateDirectModify;
+	routine->EndDirectModify = scyllaEndDirectModify;
+
 	routine->ExplainForeignScan = scyllaExplainForeignScan;
 	routine->ExplainForeignModify = scyllaExplainForeignModify;
+	routine->ExplainDirectModify = scyllaExplainDirectModify;
 
 	routine->AnalyzeForeignTable = scyllaAnalyzeForeignTable;
 	routine->ImportForeignSchema = scyllaImportForeignSchema;

@@ -124,8 +124,8 @@ explain_local(ForeignScanState *node, const ScyllaScanPlan *plan, ExplainState *
 		ExplainCloseGroup("Local", "Local", false, es);
 }
 
-static void
-explain_plan(ForeignScanState *node, const ScyllaScanPlan *plan, ExplainState *es)
+void
+scylla_explain_scan_plan(ForeignScanState *node, const ScyllaScanPlan *plan, ExplainState *es)
 {
 	for (int i = 0; i < plan->arm_count; i++)
 	{
@@ -180,7 +180,7 @@ scyllaExplainForeignScan(ForeignScanState *node, ExplainState *es)
 	const ScyllaScanState *scan = node->fdw_state;
 
 	if (es->verbose)
-		explain_plan(node, scan->plan, es);
+		scylla_explain_scan_plan(node, scan->plan, es);
 	if (es->analyze && scan->setup != NULL)
 		explain_run(scan, es);
 }

@@ -167,3 +167,32 @@ scylla_probes_next(ScyllaProbes *probes, ScyllaCursorInput *input)
 	}
 	return false;
 }
+
+/* ---- NULL in a range ---- */
+
+/* Whether a condition that is sent keeps out what reads as NULL in the column. */
+static bool
+has_bound_above_empty(const ScyllaProbes *probes, const char *column)
+{
+	for (int i = 0; i < probes->arm->condition_count; i++)
+		if (!scylla_is_skipped(probes->skipped, i) && probes->values[i].excludes_empty &&
+			strcmp(probes->arm->conditions[i].markers[0].name, column) == 0)
+			return true;
+	return false;
+}
+
+bool
+scylla_probes_may_read_null(const ScyllaProbes *probes)
+{
+	const ScyllaScanArm *arm = probes->arm;
+
+	for (int i = 0; i < arm->condition_count; i++)
+	{
+		const ScyllaScanCondition *condition = &arm->conditions[i];
+
+		if (scylla_operator_is_range(condition->op) && !scylla_condition_is_of_token(condition) &&
+			!has_bound_above_empty(probes, condition->markers[0].name))
+			return true;
+	}
+	return false;
+}

@@ -41,4 +41,13 @@ extern void scylla_probes_open(ScyllaProbes *probes, const ScyllaConditionValues
  * that no partition can have are passed over. */
 extern bool scylla_probes_next(ScyllaProbes *probes, ScyllaCursorInput *input);
 
+/* Whether rows may come whose column of a range reads as NULL, so that they are none of the result. */
+extern bool scylla_probes_may_read_null(const ScyllaProbes *probes);
+
+static inline bool
+scylla_condition_is_of_token(const ScyllaScanCondition *condition)
+{
+	return condition->form == SCYLLA_FORM_TOKEN || condition->form == SCYLLA_FORM_RING_PIECE;
+}
+
 #endif /* SCYLLA_PROBE_H */

@@ -101,46 +101,12 @@ evaluate_limit(const ScyllaScanState *scan, ExprContext *context)
 	return is_null ? INT64_MAX : DatumGetInt64(value);
 }
 
-static bool
-is_of_token(const ScyllaScanCondition *condition)
-{
-	return condition->form == SCYLLA_FORM_TOKEN || condition->form == SCYLLA_FORM_RING_PIECE;
-}
-
-/* Whether a condition that is sent keeps out what reads as NULL in the column. */
-static bool
-has_bound_above_empty(const ScyllaProbes *probes, const char *column)
-{
-	for (int i = 0; i < probes->arm->condition_count; i++)
-		if (!scylla_is_skipped(probes->skipped, i) && probes->values[i].excludes_empty &&
-			strcmp(probes->arm->conditions[i].markers[0].name, column) == 0)
-			return true;
-	return false;
-}
-
-/* Whether rows may come whose column of a range reads as NULL. */
-static bool
-may_have_null_in_range(const ScyllaProbes *probes)
-{
-	const ScyllaScanArm *arm = probes->arm;
-
-	for (int i = 0; i < arm->condition_count; i++)
-	{
-		const ScyllaScanCondition *condition = &arm->conditions[i];
-
-		if (scylla_operator_is_range(condition->op) && !is_of_token(condition) &&
-			!has_bound_above_empty(probes, condition->markers[0].name))
-			return true;
-	}
-	return false;
-}
-
 /* The server may stop at the limit where every row that it counts is one that is given. */
 static bool
 can_send_limit(const ScyllaScanPlan *plan, const ScyllaProbes *probes, int64 limit)
 {
 	return plan->is_limit_sent && limit <= PG_INT32_MAX && !probes->needs_recheck &&
-		   !scylla_merge_may_displace(plan) && !may_have_null_in_range(probes);
+		   !scylla_merge_may_displace(plan) && !scylla_probes_may_read_null(probes);
 }
 
 /* ---- starting ---- */
@@ -207,7 +173,7 @@ static void
 check_aggregated(const ScyllaScanState *scan, const ScyllaArmSetup *arm)
 {
 	if (!scan->plan->is_aggregated ||
-		(!arm->probes->needs_recheck && !may_have_null_in_range(arm->probes)))
+		(!arm->probes->needs_recheck && !scylla_probes_may_read_null(arm->probes)))
 		return;
 	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					errmsg("a value that foreign table \"%s\" is compared with cannot be sent with "
@@ -321,7 +287,7 @@ find_null_in_range(const ScyllaScanArm *arm, const TupleTableSlot *slot)
 	{
 		const ScyllaScanCondition *condition = &arm->conditions[i];
 
-		if (!scylla_operator_is_range(condition->op) || is_of_token(condition))
+		if (!scylla_operator_is_range(condition->op) || scylla_condition_is_of_token(condition))
 			continue;
 		if (slot->tts_isnull[condition->markers[0].attnum - 1])
 			return NULL_DECIDES;

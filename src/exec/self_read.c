@@ -31,7 +31,8 @@ look_at(ForeignScanState *node, SelfRead *read)
 	const ScyllaScanState *scan = node->fdw_state;
 	const ForeignScan *fsplan = castNode(ForeignScan, node->ss.ps.plan);
 
-	if (fsplan->fs_server != read->plan->serverid || scan == NULL)
+	if (fsplan->fs_server != read->plan->serverid || fsplan->operation != CMD_SELECT ||
+		scan == NULL)
 		return;
 	if (strcmp(scan->plan->keyspace, read->plan->keyspace) != 0)
 		return;

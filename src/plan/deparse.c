@@ -294,7 +294,10 @@ scylla_scan_plan_cql(const ScyllaScanPlan *plan, const ScyllaScanArm *arm, uint6
 	StringInfoData out;
 
 	initStringInfo(&out);
-	appendStringInfoString(&out, plan->is_distinct ? "SELECT DISTINCT " : "SELECT ");
+	if (plan->is_delete)
+		appendStringInfoString(&out, "DELETE");
+	else
+		appendStringInfoString(&out, plan->is_distinct ? "SELECT DISTINCT " : "SELECT ");
 	append_columns(&out, plan);
 	appendStringInfoString(&out, " FROM ");
 	scylla_deparse_table(&out, plan->keyspace, plan->table);

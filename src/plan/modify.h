@@ -14,4 +14,8 @@ extern void scyllaAddForeignUpdateTargets(PlannerInfo *root, Index rtindex, Rang
 extern List *scyllaPlanForeignModify(PlannerInfo *root, ModifyTable *plan, Index result_relation,
 									 int subplan_index);
 
+/* Turns the scan below a DELETE into the DELETE itself, where that means the same. */
+extern bool scyllaPlanDirectModify(PlannerInfo *root, ModifyTable *plan, Index result_relation,
+								   int subplan_index);
+
 #endif /* SCYLLA_PLAN_MODIFY_H */

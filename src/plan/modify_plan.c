@@ -107,6 +107,24 @@ scylla_modify_plan_decode(List *packed)
 	return plan;
 }
 
+List *
+scylla_direct_plan_encode(const ScyllaDirectPlan *plan)
+{
+	return list_make3(scylla_scan_plan_encode(plan->where), scylla_modify_plan_encode(plan->write),
+					  makeInteger(plan->is_counted));
+}
+
+ScyllaDirectPlan *
+scylla_direct_plan_decode(List *packed)
+{
+	ScyllaDirectPlan *plan = palloc0(sizeof(ScyllaDirectPlan));
+
+	plan->where = scylla_scan_plan_decode(linitial(packed));
+	plan->write = scylla_modify_plan_decode(lsecond(packed));
+	plan->is_counted = intVal(lthird(packed)) != 0;
+	return plan;
+}
+
 /* ---- CQL ---- */
 
 bool

@@ -12,6 +12,7 @@
 #include "nodes/bitmapset.h"
 #include "nodes/pg_list.h"
 #include "option.h"
+#include "plan/scan_plan.h"
 
 typedef enum ScyllaModifyKind
 {
@@ -83,6 +84,20 @@ typedef struct ScyllaModifyPlan
 
 extern List *scylla_modify_plan_encode(const ScyllaModifyPlan *plan);
 extern ScyllaModifyPlan *scylla_modify_plan_decode(List *packed);
+
+/*
+ * THE CONTRACT for a DELETE whose rows nobody reads: one statement for each partition, or range of
+ * its rows, that the conditions tell. In the fdw_private of the ForeignScan that stands for it.
+ */
+typedef struct ScyllaDirectPlan
+{
+	ScyllaScanPlan *where;   /* one arm, which binds the partition key; is_delete */
+	ScyllaModifyPlan *write; /* a DELETE; its columns do not matter */
+	bool is_counted;         /* in the command tag: the statements, not the rows */
+} ScyllaDirectPlan;
+
+extern List *scylla_direct_plan_encode(const ScyllaDirectPlan *plan);
+extern ScyllaDirectPlan *scylla_direct_plan_decode(List *packed);
 
 /*
  * The plan of an INSERT that no planner saw: COPY, and rows that are routed into a partition.

@@ -3,7 +3,7 @@
  * copy, cache and send to workers, and unpacks it. Nobody else knows the layout:
  *
  *   ((keyspace table serverid read_consistency fetch_size max_in_flight
- *     is_excess_truncated bypass_cache pid number full_scan unbound_key)
+ *     is_excess_truncated bypass_cache pid number full_scan is_delete unbound_key)
  *    (is_distinct partition_limit limit_bind is_limit_sent is_reversed (order ...))
  *    (is_aggregated (aggregate ...) (group name ...))
  *    (column ...) (arm ...) ((local reason ...) ((what why) ...)))
@@ -147,6 +147,7 @@ encode_table(const ScyllaScanPlan *plan)
 	packed = lappend(packed, makeInteger(MyProcPid));
 	packed = lappend(packed, makeInteger(++last_number));
 	packed = lappend(packed, makeInteger(plan->full_scan));
+	packed = lappend(packed, makeInteger(plan->is_delete));
 	return lappend(packed, plan->unbound_key != NULL ? makeString(plan->unbound_key) : NULL);
 }
 
@@ -170,7 +171,8 @@ decode_table(List *packed, ScyllaScanPlan *plan)
 	plan->is_excess_truncated = intVal(list_nth(packed, 6)) != 0;
 	plan->bypass_cache = intVal(list_nth(packed, 7));
 	plan->full_scan = (ScyllaFullScan) intVal(list_nth(packed, 10));
-	plan->unbound_key = list_nth(packed, 11) != NULL ? strVal(list_nth(packed, 11)) : NULL;
+	plan->is_delete = intVal(list_nth(packed, 11)) != 0;
+	plan->unbound_key = list_nth(packed, 12) != NULL ? strVal(list_nth(packed, 12)) : NULL;
 }
 
 static List *
