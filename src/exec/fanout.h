@@ -12,6 +12,7 @@
 
 /* In flight at first: enough to hide some round trips, few enough to be wasted by LIMIT 1. */
 #define SCYLLA_FIRST_WINDOW 16
+#define SCYLLA_FIRST_PIECES 8 /* of the ring */
 
 /* Pages without a reader; what comes in answer to requests that were sent is foreseen. */
 #define SCYLLA_MAX_UNREAD_BYTES (16 * 1024 * 1024)

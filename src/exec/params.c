@@ -411,7 +411,7 @@ place_choices(ScyllaParams *params)
 			values->choices[j].data = next;
 			next += values->choices[j].len;
 		}
-		if (values->choice_count > 1)
+		if (values->choice_count > 1 && params->conditions[i].condition->op == SCYLLA_OP_IN)
 			remove_duplicates(values);
 	}
 }

@@ -1,6 +1,7 @@
 /*
- * Probes: the cross product of the values that an arm's conditions take, walked like an odometer
- * whose last wheel turns fastest, so that one partition's probes follow each other.
+ * Probes: the cross product of the values that an arm's conditions take. Its combinations are
+ * numbered like an odometer whose last wheel turns fastest, so that one partition's probes follow
+ * each other.
  */
 #include "postgres.h"
 
@@ -40,7 +41,8 @@ count_within_cap(const ScyllaProbes *probes, const ScyllaConditionValues *values
 		return arm->condition_count;
 	for (int i = arm->partition_conditions; i < arm->condition_count; i++)
 	{
-		product *= Max(values[i].choice_count, 1);
+		if (arm->conditions[i].form != SCYLLA_FORM_RING_PIECE)
+			product *= Max(values[i].choice_count, 1);
 		if (product > SCYLLA_MAX_PROBES_OF_PARTITION)
 			return i;
 	}
@@ -58,7 +60,7 @@ scylla_probes_open(ScyllaProbes *probes, const ScyllaConditionValues *values)
 	probes->needs_recheck = false;
 	probes->limit = 0;
 	probes->count = values != NULL ? 1 : 0;
-	probes->has_next = values != NULL;
+	probes->next = 0;
 	if (values == NULL)
 		return;
 	sent = count_within_cap(probes, values);
@@ -74,18 +76,24 @@ scylla_probes_open(ScyllaProbes *probes, const ScyllaConditionValues *values)
 	}
 }
 
-static void
+/* Turn to the next combination; false: that was the last. */
+static bool
 turn(ScyllaProbes *probes)
 {
+	uint64 number = probes->next++;
+
+	if ((double) number >= probes->count)
+		return false;
 	for (int i = probes->arm->condition_count - 1; i >= 0; i--)
 	{
+		uint64 choices = (uint64) probes->values[i].choice_count;
+
 		if (scylla_is_skipped(probes->skipped, i))
 			continue;
-		if (++probes->at[i] < probes->values[i].choice_count)
-			return;
-		probes->at[i] = 0;
+		probes->at[i] = (int) (number % choices);
+		number /= choices;
 	}
-	probes->has_next = false;
+	return true;
 }
 
 /* The routing key of the combination at hand; false: no partition can have it. */
@@ -130,6 +138,16 @@ append_limit(ScyllaProbes *probes, ScyllaCursorInput *input)
 	input->value_count++;
 }
 
+/* The bounds of a piece of the ring, as they are bound. */
+static cql_token_range
+read_piece(const ScyllaChoice *choice)
+{
+	const uint8_t *start = (const uint8_t *) choice->data + VALUE_HEADER_BYTES;
+	const uint8_t *end = start + sizeof(int64) + VALUE_HEADER_BYTES;
+
+	return (cql_token_range) {.start = (int64) cql_get_u64(start), .end = (int64) cql_get_u64(end)};
+}
+
 static void
 make_values(ScyllaProbes *probes, ScyllaCursorInput *input)
 {
@@ -143,6 +161,10 @@ make_values(ScyllaProbes *probes, ScyllaCursorInput *input)
 		choice = &probes->values[i].choices[probes->at[i]];
 		appendBinaryStringInfo(&probes->bytes, choice->data, choice->len);
 		input->value_count += probes->arm->conditions[i].marker_count;
+		if (probes->arm->conditions[i].form != SCYLLA_FORM_RING_PIECE)
+			continue;
+		input->has_token_range = true;
+		input->token_range = read_piece(choice);
 	}
 	if (probes->limit > 0)
 		append_limit(probes, input);
@@ -153,17 +175,13 @@ make_values(ScyllaProbes *probes, ScyllaCursorInput *input)
 bool
 scylla_probes_next(ScyllaProbes *probes, ScyllaCursorInput *input)
 {
-	while (probes->has_next)
+	while (turn(probes))
 	{
-		bool is_possible;
-
 		memset(input, 0, sizeof(*input));
-		is_possible = make_key(probes, input);
-		if (is_possible)
-			make_values(probes, input);
-		turn(probes);
-		if (is_possible)
-			return true;
+		if (!make_key(probes, input))
+			continue;
+		make_values(probes, input);
+		return true;
 	}
 	return false;
 }

@@ -24,9 +24,8 @@ typedef struct ScyllaProbes
 	bool is_complete;   /* all conditions are sent, however many combinations that makes */
 	double count;       /* so many probes there will be, at most */
 	int32 limit;        /* bound as the statement's LIMIT; 0: it has none. To be set after open() */
-	/* the next combination */
-	bool has_next;
-	int *at; /* which choice of each condition */
+	uint64 next;        /* number of the next combination */
+	int *at;            /* which choice of each condition */
 	StringInfoData bytes;
 	StringInfoData key;
 } ScyllaProbes;

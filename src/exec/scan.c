@@ -207,6 +207,15 @@ open_arm(ForeignScanState *node, ScyllaArmSetup *arm, int64 limit)
 	scan->needs_recheck |= arm->probes->needs_recheck;
 }
 
+/* Pieces of the ring are a page each; of other probes a row or a few are expected. */
+static int
+first_window(const ScyllaScanState *scan, int64 limit)
+{
+	if (scan->plan->arms[0].ring_pieces > 0)
+		return (int) Min(limit / scan->plan->fetch_size + 1, SCYLLA_FIRST_PIECES);
+	return (int) Min(limit, SCYLLA_FIRST_WINDOW);
+}
+
 static bool read_row(void *argument, ScyllaStream *stream, TupleTableSlot *slot,
 					 MemoryContext context);
 
@@ -231,7 +240,7 @@ start_fanout(ForeignScanState *node, int64 limit)
 	scan->setup->first_rows = limit < plan->fetch_size ? (int) limit : 0;
 	if (!is_merged)
 	{
-		scylla_fanout_start(scan->setup->fanout, (int) Min(limit, SCYLLA_FIRST_WINDOW), 0);
+		scylla_fanout_start(scan->setup->fanout, first_window(scan, limit), 0);
 		return;
 	}
 	/* Every stream is needed for the first row. */

@@ -145,8 +145,8 @@ size_by_statistics(PlannerInfo *root, RelOptInfo *rel, const ScyllaTable *table,
 static void
 size_by_cluster(const ScyllaTable *table, ScyllaSizes *sizes)
 {
-	sizes->rows = is_partition_count_known(table) ? table->partitions * sizes->partition_rows
-												  : DEFAULT_TABLE_ROWS;
+	sizes->is_guess = !is_partition_count_known(table);
+	sizes->rows = sizes->is_guess ? DEFAULT_TABLE_ROWS : table->partitions * sizes->partition_rows;
 	sizes->rows = at_least_one(rint(sizes->rows));
 }
 

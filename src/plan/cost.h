@@ -26,6 +26,7 @@
 /* What a table holds; every number at least 1. */
 typedef struct ScyllaSizes
 {
+	bool is_guess; /* nothing is known of the table */
 	double rows;
 	double partition_rows; /* mean */
 	double *slice_rows;    /* mean rows where the first so many clustering columns are bound by = */

@@ -15,6 +15,7 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
 #include "plan/order.h"
+#include "plan/ring.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -556,6 +557,8 @@ scylla_order_apply(const ScyllaPathShape *shape, const ScyllaTable *table, Scyll
 	plan->partition_limit = shape->partition_limit;
 	if (shape->is_limit_exact || shape->partition_limit > 0)
 		(void) scylla_order_exclude_empty(table, parts);
+	if (shape->ring_pieces > 0)
+		scylla_ring_divide(table, &plan->arms[0], shape->ring_pieces);
 	if (shape->empty_column != NULL)
 		add_empty_arm(shape->empty_column, plan);
 	if (shape->limit != NULL)

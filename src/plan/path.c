@@ -20,6 +20,7 @@
 #include "plan/order.h"
 #include "plan/path.h"
 #include "plan/rel_plan.h"
+#include "plan/ring.h"
 #include "plan/scan.h"
 #include "plan/unique_key.h"
 #include "plan/upper.h"
@@ -232,6 +233,28 @@ scyllaGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntable
 	baserel->rows = estimate.rows;
 }
 
+/* Whether the whole ring is read, by one statement. */
+static bool
+reads_ring(const ScyllaQualChoice *choice)
+{
+	const ScyllaWay *way = list_length(choice->ways) == 1 ? linitial(choice->ways) : NULL;
+
+	return way != NULL && way->access.access == SCYLLA_ACCESS_FULL_SCAN;
+}
+
+/* The pieces that the ring is asked for in, where a part of the rows will do. */
+static int
+count_ring_pieces(RelOptInfo *rel, const ScanEstimate *estimate, double fraction)
+{
+	ScyllaScanLoad load = estimate->load;
+
+	if (!reads_ring(&estimate->choice))
+		return 0;
+	load.read_rows *= fraction;
+	load.fetched_rows *= fraction;
+	return scylla_ring_scan_pieces(&((ScyllaRelPlan *) rel->fdw_private)->sizes, &load);
+}
+
 /* A path of that shape; a limit makes it so much cheaper. */
 static void
 add_shaped_path(PlannerInfo *root, RelOptInfo *rel, const ScanEstimate *estimate, List *pathkeys,
@@ -243,6 +266,8 @@ add_shaped_path(PlannerInfo *root, RelOptInfo *rel, const ScanEstimate *estimate
 	Cost total;
 	ForeignPath *path;
 
+	shape->ring_pieces = count_ring_pieces(rel, estimate, rows / estimate->rows);
+	load.requests = Max(load.requests, shape->ring_pieces);
 	load.is_merged = shape->order_count > 0;
 	scylla_cost_scan(&load, &startup, &total);
 	total = startup + (total - startup) * rows / estimate->rows;

@@ -40,6 +40,7 @@ typedef struct ScyllaPathShape
 	bool is_limit_exact;
 	bool is_distinct;
 	int partition_limit;
+	int ring_pieces; /* the whole ring is asked for in so many pieces; 0: at once */
 } ScyllaPathShape;
 
 /* The shape of a path, or NULL. */

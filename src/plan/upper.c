@@ -16,19 +16,14 @@
 #include "optimizer/planmain.h"
 #include "optimizer/tlist.h"
 #include "plan/aggregate.h"
-#include "plan/deparse.h"
 #include "plan/order.h"
 #include "plan/qual.h"
+#include "plan/ring.h"
 #include "plan/scan.h"
 #include "plan/upper.h"
 #include "utils/lsyscache.h"
 #include "utils/selfuncs.h"
 #include "utils/typcache.h"
-
-/* So many rows a coordinator goes through for one answer: far from any timeout, and enough pieces
- * of a large table to keep all nodes at work. */
-#define ROWS_OF_PIECE 20000.0
-#define MAX_RING_PIECES 4096
 
 /* Part of what it costs to fetch a row that it costs to have it read by the server alone; and part
  * of a round trip that one request among many takes. */
@@ -281,48 +276,6 @@ match_target(PlannerInfo *root, const PathTarget *target, UpperPath *upper)
 	return can_do;
 }
 
-/* ---- the ring ---- */
-
-static char *
-token_text(const ScyllaTable *table)
-{
-	StringInfoData text;
-
-	initStringInfo(&text);
-	for (int i = 0; i < table->partition_count; i++)
-	{
-		appendStringInfoString(&text, i == 0 ? "token(" : ", ");
-		scylla_deparse_name(&text, table->partition_names[i]);
-	}
-	appendStringInfoChar(&text, ')');
-	return text.data;
-}
-
-/* An arm that reads the whole ring reads it by pieces. */
-static void
-divide_ring(UpperPath *upper)
-{
-	const ScyllaRelPlan *plan = upper->rel->fdw_private;
-	ScyllaScanArm *arm = &upper->parts.plan.arms[0];
-	ScyllaScanMarker *markers = palloc0(2 * sizeof(ScyllaScanMarker));
-	ScyllaScanCondition *condition;
-
-	if (arm->access != SCYLLA_ACCESS_FULL_SCAN)
-		return;
-	for (int i = 0; i < 2; i++)
-	{
-		markers[i].name = token_text(plan->table);
-		markers[i].type_text = pstrdup("bigint");
-		markers[i].bind = -1;
-	}
-	condition = scylla_order_add_condition(arm);
-	condition->form = SCYLLA_FORM_RING_PIECE;
-	condition->op = SCYLLA_OP_EQUAL;
-	condition->marker_count = 2;
-	condition->markers = markers;
-	arm->ring_pieces = (int) Min(ceil(plan->sizes.rows / ROWS_OF_PIECE), MAX_RING_PIECES);
-}
-
 /* ---- paths ---- */
 
 static double
@@ -375,6 +328,7 @@ static void
 add_grouping_path(PlannerInfo *root, RelOptInfo *input_rel, RelOptInfo *output_rel,
 				  const GroupPathExtraData *extra, bool is_partial)
 {
+	const ScyllaRelPlan *plan = input_rel->fdw_private;
 	UpperPath *upper = palloc0(sizeof(UpperPath));
 
 	upper->rel = input_rel;
@@ -386,7 +340,9 @@ add_grouping_path(PlannerInfo *root, RelOptInfo *input_rel, RelOptInfo *output_r
 		return;
 	if (upper->is_grouped && !name_groups(upper))
 		return;
-	divide_ring(upper);
+	if (upper->parts.plan.arms[0].access == SCYLLA_ACCESS_FULL_SCAN)
+		scylla_ring_divide(plan->table, &upper->parts.plan.arms[0],
+						   scylla_ring_aggregate_pieces(&plan->sizes));
 	upper->rows = estimate_groups(root, upper);
 	add_upper_path(root, output_rel, upper);
 }
@@ -448,6 +404,7 @@ add_distinct_path(PlannerInfo *root, RelOptInfo *input_rel, RelOptInfo *output_r
 	const ScyllaRelPlan *plan = input_rel->fdw_private;
 	ScyllaPathShape *shape = palloc0(sizeof(ScyllaPathShape));
 	const Path *scan = input_rel->cheapest_total_path;
+	ScyllaScanLoad load = {.options = plan->table->options, .width = input_rel->reltarget->width};
 	ScyllaScanParts parts;
 	Bitmapset *columns;
 	double rows;
@@ -466,6 +423,9 @@ add_distinct_path(PlannerInfo *root, RelOptInfo *input_rel, RelOptInfo *output_r
 	else
 		return;
 	rows = clamp_row_est(input_rel->rows / plan->sizes.partition_rows);
+	load.read_rows = load.fetched_rows = rows;
+	if (parts.plan.arms[0].access == SCYLLA_ACCESS_FULL_SCAN)
+		shape->ring_pieces = scylla_ring_scan_pieces(&plan->sizes, &load);
 	path = scylla_foreignscan_path(root, input_rel, rows, scan->startup_cost,
 								   scan->startup_cost + (scan->total_cost - scan->startup_cost) *
 															rows / input_rel->rows,
