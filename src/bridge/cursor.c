@@ -268,6 +268,7 @@ submit_page(ScyllaCursor *cursor, CursorState state)
 		.routing_key = cursor->input.routing_key,
 		.routing_key_len = cursor->input.routing_key_len,
 		.token_range = cursor->input.has_token_range ? &cursor->input.token_range : NULL,
+		.replica = cursor->input.replica,
 		.is_idempotent = spec->is_idempotent,
 	};
 	cql_error error;

@@ -81,8 +81,9 @@ typedef struct ScyllaCursorInput
 	size_t routing_key_len;
 	bool has_token_range; /* the rows are of this range */
 	cql_token_range token_range;
-	int page_rows;  /* 0: as the cursor's spec says */
-	int first_rows; /* of the first page, which is thought to do: none is asked for ahead behind
+	uint32_t replica; /* of the range: as cql_ring_piece tells it */
+	int page_rows;    /* 0: as the cursor's spec says */
+	int first_rows;   /* of the first page, which is thought to do: none is asked for ahead behind
 					 * it; 0: as of any page */
 } ScyllaCursorInput;
 

@@ -50,7 +50,7 @@
 /* Fractions of the ring are summed up with rounding errors. */
 #define WHOLE (1.0 - 1e-9)
 
-static const ScyllaRingPiece whole_ring = {PG_INT64_MIN, PG_INT64_MAX};
+static const cql_token_range whole_ring = {PG_INT64_MIN, PG_INT64_MAX};
 
 /* What was counted, and on how much of the ring. */
 typedef struct Count
@@ -180,10 +180,10 @@ next_row(Analysis *analysis, ScyllaRingReader *reader)
  * first one, what was read of it.
  */
 static void
-read_piece(Analysis *analysis, ScyllaRingReader *reader, ScyllaRingPiece piece, double max_rows,
+read_piece(Analysis *analysis, ScyllaRingReader *reader, cql_token_range piece, double max_rows,
 		   Count *count)
 {
-	ScyllaRingPiece known = {piece.start, piece.start}; /* up to the last partition */
+	cql_token_range known = {piece.start, piece.start}; /* up to the last partition */
 	Count found = {0};
 	double known_rows = 0;
 	int64 last_token = 0;
@@ -220,14 +220,14 @@ read_piece(Analysis *analysis, ScyllaRingReader *reader, ScyllaRingPiece piece, 
 }
 
 /* A piece of that part of the ring at a random place in one of so many equal strata of it. */
-static ScyllaRingPiece
+static cql_token_range
 place_piece(Analysis *analysis, int stratum, int stratum_count, double fraction)
 {
 	double ring = 18446744073709551616.0;
 	double width = ring / stratum_count;
 	double start = stratum * width;
 	double piece_width = Min(fraction * ring, width);
-	ScyllaRingPiece piece;
+	cql_token_range piece;
 
 	if (piece_width >= width)
 	{
@@ -249,7 +249,7 @@ static Count
 read_pieces(Analysis *analysis, ScyllaRingReader *reader, int piece_count, double fraction,
 			double max_rows)
 {
-	ScyllaRingPiece *pieces = palloc(piece_count * sizeof(ScyllaRingPiece));
+	cql_token_range *pieces = palloc(piece_count * sizeof(cql_token_range));
 	Count count = {0};
 
 	pgstat_progress_update_param(PROGRESS_ANALYZE_BLOCKS_TOTAL, piece_count);
@@ -283,7 +283,7 @@ read_keys(Analysis *analysis, int max_count)
 {
 	ScyllaRingReader *reader = new_reader(analysis, SCYLLA_RING_KEYS);
 	Keys keys = {.tuples = palloc(max_count * sizeof(HeapTuple))};
-	ScyllaRingPiece piece = whole_ring;
+	cql_token_range piece = whole_ring;
 
 	scylla_ring_reader_start(reader, &whole_ring, 1);
 	(void) scylla_ring_reader_next_piece(reader);

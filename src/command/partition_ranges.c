@@ -63,16 +63,6 @@ estimate_piece(Oid relid, int count)
 	return piece;
 }
 
-/* The token behind which the index-th of count pieces begins; the first begins before all. */
-static int64
-boundary(uint64 index, int count)
-{
-	if (index == (uint64) count)
-		return PG_INT64_MAX;
-	return (int64) ((uint64) PG_INT64_MIN +
-					(uint64) (((unsigned __int128) index << 64) / (unsigned) count));
-}
-
 static int
 get_count(FunctionCallInfo fcinfo)
 {
@@ -94,6 +84,7 @@ scylla_partition_ranges(PG_FUNCTION_ARGS)
 	int count = get_count(fcinfo);
 	FuncCallContext *call;
 	const PieceEstimate *piece;
+	cql_token_range range;
 	Datum values[RANGE_COLUMNS];
 	bool nulls[RANGE_COLUMNS] = {false};
 
@@ -114,8 +105,9 @@ scylla_partition_ranges(PG_FUNCTION_ARGS)
 	if (call->call_cntr >= call->max_calls)
 		SRF_RETURN_DONE(call);
 	piece = call->user_fctx;
-	values[0] = Int64GetDatum(boundary(call->call_cntr, count));
-	values[1] = Int64GetDatum(boundary(call->call_cntr + 1, count));
+	range = cql_ring_part((uint32_t) call->call_cntr, (uint32_t) count);
+	values[0] = Int64GetDatum(range.start);
+	values[1] = Int64GetDatum(range.end);
 	nulls[2] = piece->rows < 0;
 	values[2] = Int64GetDatum((int64) piece->rows);
 	nulls[3] = piece->bytes < 0;

@@ -26,7 +26,7 @@ struct ScyllaRingReader
 	cql_cell *cells;
 	ScyllaCounters counters;
 	ScyllaCursor *cursors[PIECES_IN_FLIGHT]; /* of piece i: i modulo their number */
-	const ScyllaRingPiece *pieces;
+	const cql_token_range *pieces;
 	int count;
 	int current; /* -1: before the first */
 	int started; /* pieces that were asked for */
@@ -34,7 +34,7 @@ struct ScyllaRingReader
 };
 
 double
-scylla_ring_fraction(ScyllaRingPiece piece)
+scylla_ring_fraction(cql_token_range piece)
 {
 	return ((double) piece.end - (double) piece.start) / 18446744073709551616.0;
 }
@@ -140,7 +140,7 @@ ask_ahead(ScyllaRingReader *reader)
 	for (; reader->started < Min(reader->current + PIECES_IN_FLIGHT, reader->count);
 		 reader->started++)
 	{
-		const ScyllaRingPiece *piece = &reader->pieces[reader->started];
+		const cql_token_range *piece = &reader->pieces[reader->started];
 		struct
 		{
 			uint32 start_len;
@@ -150,8 +150,11 @@ ask_ahead(ScyllaRingReader *reader)
 		} values;
 		uint64 start = pg_hton64((uint64) piece->start);
 		uint64 end = pg_hton64((uint64) piece->end);
-		ScyllaCursorInput input = {
-			.values = (const char *) &values, .values_len = sizeof(values), .value_count = 2};
+		ScyllaCursorInput input = {.values = (const char *) &values,
+								   .values_len = sizeof(values),
+								   .value_count = 2,
+								   .has_token_range = true,
+								   .token_range = *piece};
 
 		StaticAssertStmt(sizeof(values) == 24, "no gaps between encoded values");
 		values.start_len = values.end_len = pg_hton32(8);
@@ -162,7 +165,7 @@ ask_ahead(ScyllaRingReader *reader)
 }
 
 void
-scylla_ring_reader_start(ScyllaRingReader *reader, const ScyllaRingPiece *pieces, int count)
+scylla_ring_reader_start(ScyllaRingReader *reader, const cql_token_range *pieces, int count)
 {
 	scylla_ring_reader_end(reader);
 	reader->pieces = pieces;

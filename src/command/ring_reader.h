@@ -12,15 +12,8 @@
 #include "bridge/session.h"
 #include "catalog/table.h"
 
-/* Partitions whose token is greater than start and not greater than end. */
-typedef struct ScyllaRingPiece
-{
-	int64 start;
-	int64 end;
-} ScyllaRingPiece;
-
 /* The part of the ring that a piece is. */
-extern double scylla_ring_fraction(ScyllaRingPiece piece);
+extern double scylla_ring_fraction(cql_token_range piece);
 
 typedef enum ScyllaRingContent
 {
@@ -36,7 +29,7 @@ extern ScyllaRingReader *scylla_ring_reader_new(ScyllaSession *session, Relation
 												ScyllaRingContent content);
 
 /* Begin with a list of pieces, which must live until the reader is through with them. */
-extern void scylla_ring_reader_start(ScyllaRingReader *reader, const ScyllaRingPiece *pieces,
+extern void scylla_ring_reader_start(ScyllaRingReader *reader, const cql_token_range *pieces,
 									 int count);
 
 /* Go on to the next piece, whether this one was read to its end or not; false: that was the last. */

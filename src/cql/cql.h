@@ -275,13 +275,41 @@ extern bool cql_session_node(const cql_session *session, int index, cql_shard_in
 /* The index-th shard that this session has used, of all nodes. */
 extern bool cql_session_shard(const cql_session *session, int index, cql_shard_info *out);
 
+/* ---- the ring ---- */
+
+/* How a table's ring is to be split. */
+typedef struct cql_split
+{
+	const char *keyspace;
+	const char *table;
+	cql_consistency consistency; /* of the requests that are to read the pieces */
+	int wanted;                  /* about so many; at least 1 */
+} cql_split;
+
+#define CQL_NO_OWNER UINT32_MAX
+
+typedef struct cql_ring_piece
+{
+	cql_token_range range;
+	uint32_t replica; /* cql_request_spec.replica, for a request that reads it */
+	uint32_t owner;   /* the same where the same node and shard are to be asked; NO_OWNER: any */
+} cql_ring_piece;
+
 /*
- * The whole ring as at most max ranges, in its order, each held by one node (and shard) as far as
- * that number allows: of the table's tablets where they are known, else of vnodes. Returns how many;
- * 0: nothing is known of the ring yet. As token_range of requests they go where their rows are.
+ * Find out where a table's rows are, which takes some queries the first time, over a connection that
+ * the session has. False: turn the loop and call again. True: it is known, or cannot be known now.
  */
-extern int cql_session_split_ring(const cql_session *session, const char *keyspace,
-								  const char *table, cql_token_range *ranges, int max);
+extern bool cql_session_learn_ring(cql_session *session, const char *keyspace, const char *table);
+
+/*
+ * The whole ring as pieces in its order, by what is known of it (learn_ring): by the table's tablets
+ * or else by vnodes, each piece on the same replicas from end to end, the work spread over those of
+ * them that are nearest. There are as many pieces as that takes, so more than are wanted where the
+ * cluster is large. Where it would take more than max (at least `wanted`), or nothing is known, they
+ * are `wanted` even ones without owner. Returns how many.
+ */
+extern int cql_session_split_ring(const cql_session *session, const cql_split *split,
+								  cql_ring_piece *pieces, int max);
 
 /* ---- statements ---- */
 
@@ -361,7 +389,8 @@ typedef struct cql_request_spec
 	 * statement's own values bind the partition key. */
 	const void *routing_key; /* serialized partition key, as it is hashed */
 	size_t routing_key_len;
-	const cql_token_range *token_range;
+	const cql_token_range *token_range; /* and */
+	uint32_t replica;                   /* which of the range's replicas rather than others */
 	/* how */
 	bool is_idempotent;  /* may be sent again when nobody knows what became of it */
 	uint32_t timeout_ms; /* 0: the session's request_timeout_ms */

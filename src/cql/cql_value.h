@@ -253,6 +253,9 @@ typedef struct cql_token_range
 	int64_t end;
 } cql_token_range;
 
+/* The index-th of so many parts of the whole ring that have as many tokens. */
+extern cql_token_range cql_ring_part(uint32_t index, uint32_t count);
+
 /* The place of a serialized key on the ring, as CQL's token() tells it. */
 extern int64_t cql_key_token(const uint8_t *key, size_t len);
 

@@ -147,17 +147,3 @@ cql_session_shard(const cql_session *session, int index, cql_shard_info *out)
 	}
 	return false;
 }
-
-int
-cql_session_split_ring(const cql_session *session, const char *keyspace, const char *table,
-					   cql_token_range *ranges, int max)
-{
-	const cql_topology *topology = &session->topology;
-	const cql_table *known = cql_topology_table(topology, keyspace, table);
-
-	if (known != NULL)
-		return cql_ring_split(known->tablets.lasts, known->tablets.count, ranges, max);
-	if (topology->ring.count == 0)
-		return 0;
-	return cql_ring_split(topology->ring.tokens, topology->ring.count, ranges, max);
-}

@@ -372,6 +372,7 @@ take_ready(cql_session *session, cql_link *link, uint64_t now_ms)
 	link->silent_ms = now_ms;
 	link->shard = supported->shard < shard_count ? supported->shard : 0;
 	session->is_scylla = supported->is_scylla;
+	session->has_tablets = supported->has_tablets_v1;
 	take_shard(session, link, now_ms);
 }
 

@@ -227,15 +227,14 @@ find_token(const cql_request_spec *spec, int64_t *token)
 static void
 aim(cql_request *request, const cql_request_spec *spec)
 {
-	request->is_local = spec->consistency == CQL_CONSISTENCY_LOCAL_QUORUM ||
-						spec->consistency == CQL_CONSISTENCY_LOCAL_ONE ||
-						spec->consistency == CQL_CONSISTENCY_LOCAL_SERIAL;
+	request->is_local = cql_consistency_is_local(spec->consistency);
 	if (!cql_route_needs_tokens(request->session))
 		return;
 	if (spec->token_range != NULL)
 	{
 		request->has_token = request->is_range = true;
 		request->token = spec->token_range->end;
+		request->replica = spec->replica;
 	}
 	else if (spec->routing_key != NULL)
 	{
@@ -593,7 +592,7 @@ take_remarks(cql_request *request)
 		cql_cache_remove(&request->session->cache, statement);
 	if (statement->bind->column_count > 0 &&
 		cql_frame_find_payload(&result->prefix, "tablets-routing-v1", &tablet))
-		cql_topology_learn(request->session, &statement->bind->columns[0], tablet);
+		cql_table_learn(request->session, &statement->bind->columns[0], tablet);
 }
 
 static void

@@ -3,7 +3,6 @@
  * replica, else any; of the local rack, then of the local data center, then of others if the
  * consistency allows it. A link that would have been better is noted as wanted, never waited for.
  */
-#include "cql/ring/shard.h"
 #include "cql/session.h"
 
 /* As many requests under way on a link are too many for it alone. */
@@ -11,33 +10,6 @@
 /* What a request counts for a link that it would rather have: a scan's range is worth several. */
 #define WEIGHT 1
 #define RANGE_WEIGHT 8
-
-/* A node that serves a request best, and its shard (-1: any). */
-typedef struct target
-{
-	cql_node *node;
-	int32_t shard;
-} target;
-
-/* Smaller is nearer. */
-typedef enum rank
-{
-	IN_RACK,
-	IN_DC,
-	ELSEWHERE,
-	RANK_COUNT
-} rank;
-
-static rank
-rank_of(const cql_session *session, const cql_node *node)
-{
-	const cql_topology *topology = &session->topology;
-
-	if (topology->local_dc != CQL_NO_ID && node->place.dc != topology->local_dc)
-		return ELSEWHERE;
-	return topology->local_rack == CQL_NO_ID || node->place.rack == topology->local_rack ? IN_RACK
-																						 : IN_DC;
-}
 
 bool
 cql_route_needs_tokens(const cql_session *session)
@@ -53,7 +25,8 @@ cql_route_allows(const cql_session *session, const cql_request *request, const c
 {
 	/* Elsewhere a local consistency is about another data center's replicas. A node that no
 	 * topology told of may be anywhere. */
-	return !request->is_local || node->place.dc == CQL_NO_ID || rank_of(session, node) != ELSEWHERE;
+	return !request->is_local || node->place.dc == CQL_NO_ID ||
+		   cql_rank_of(&session->topology, node) != CQL_ELSEWHERE;
 }
 
 static bool
@@ -66,57 +39,35 @@ is_open_to(const cql_session *session, const cql_request *request, const cql_nod
 /* ---- where the rows are ---- */
 
 static void
-locate_statement(const cql_topology *topology, cql_statement *statement)
+locate_statement(cql_session *session, cql_statement *statement)
 {
+	const cql_topology *topology = &session->topology;
 	const cql_column *column = NULL;
 
 	if (statement->bind->column_count > 0)
 		column = &statement->bind->columns[0];
 	else if (statement->result->column_count > 0)
 		column = &statement->result->columns[0];
-	statement->keyspace = NULL;
-	statement->table = NULL;
 	statement->generation = topology->generation;
-	if (column == NULL)
-		return;
-	statement->keyspace = cql_topology_keyspace(topology, column->keyspace);
-	statement->table = cql_topology_table(topology, column->keyspace, column->table);
+	statement->keyspace = column != NULL ? cql_topology_keyspace(topology, column->keyspace) : NULL;
+	statement->table = statement->keyspace != NULL
+						   ? cql_table_find(session, statement->keyspace, column->table)
+						   : NULL;
 }
 
 /* The nodes and shards that hold a request's rows; returns how many, 0: not known. */
 static int
-find_targets(const cql_session *session, const cql_request *request, target *targets)
+find_targets(cql_session *session, const cql_request *request, cql_target *targets)
 {
 	const cql_topology *topology = &session->topology;
 	cql_statement *statement = request->statement;
-	const cql_tablet_replica *replicas;
-	uint16_t nodes[CQL_MAX_REPLICAS];
-	int count;
+	cql_placement placement;
 
 	if (statement->generation != topology->generation)
-		locate_statement(topology, statement);
-	if (statement->table != NULL)
-	{
-		count = cql_tablets_find(&statement->table->tablets, request->token, &replicas);
-		for (int i = 0; i < count; i++)
-			targets[i] = (target) {topology->nodes[replicas[i].node], replicas[i].shard};
-		return count;
-	}
-	if (statement->keyspace == NULL)
-		return 0;
-	count = cql_ring_replicas(&topology->ring, &statement->keyspace->replication, request->token,
-							  request->is_local ? topology->local_dc : CQL_NO_ID, nodes);
-	for (int i = 0; i < count; i++)
-	{
-		cql_node *node = topology->nodes[nodes[i]];
-
-		targets[i].node = node;
-		targets[i].shard =
-			node->shard_count > 0
-				? (int32_t) cql_shard_of_token(request->token, node->shard_count, node->ignore_msb)
-				: -1;
-	}
-	return count;
+		locate_statement(session, statement);
+	placement = (cql_placement) {statement->keyspace, statement->table,
+								 request->is_local ? topology->local_dc : CQL_NO_ID};
+	return cql_locate(topology, &placement, request->token, targets);
 }
 
 /* ---- links ---- */
@@ -136,7 +87,7 @@ better_link(cql_link *a, cql_link *b)
 }
 
 static bool
-is_of_shard(const cql_link *link, const target *wanted)
+is_of_shard(const cql_link *link, const cql_target *wanted)
 {
 	return link->node == wanted->node && (wanted->shard < 0 || link->node->shard_count == 0 ||
 										  link->shard == (uint32_t) wanted->shard);
@@ -144,7 +95,7 @@ is_of_shard(const cql_link *link, const target *wanted)
 
 /* That of the shard, or another one of the node. NULL: none takes a request. */
 static cql_link *
-link_to(const cql_session *session, const target *wanted)
+link_to(const cql_session *session, const cql_target *wanted)
 {
 	const cql_node *node = wanted->node;
 	cql_link *best = NULL;
@@ -163,27 +114,35 @@ link_to(const cql_session *session, const target *wanted)
 	return best != NULL && cql_link_judge(best) != CQL_LINK_UNFIT ? best : NULL;
 }
 
+/* Which of the replicas has its turn. */
+static uint32_t
+first_replica(cql_session *session, const cql_request *request)
+{
+	if (request->is_range)
+		return request->replica;
+	/* Conditional statements all go to the same one, so that they meet no rivals elsewhere. */
+	return request->statement->bind->is_lwt ? 0 : session->turn++;
+}
+
 /* The nearest replica that has a link; *first is the one that should have had one. */
 static cql_link *
-pick_replica(cql_session *session, const cql_request *request, target *first)
+pick_replica(cql_session *session, const cql_request *request, cql_target *first)
 {
-	target targets[CQL_MAX_REPLICAS];
+	cql_target targets[CQL_MAX_REPLICAS];
 	int count = find_targets(session, request, targets);
-	/* Conditional statements all go to the same replica, so that they meet no rivals elsewhere. */
-	int start = count > 0 && !request->statement->bind->is_lwt
-					? (int) (session->turn++ % (uint32_t) count)
-					: 0;
+	int start = count > 0 ? (int) (first_replica(session, request) % (uint32_t) count) : 0;
 	cql_link *poor = NULL;
 
 	first->node = NULL;
-	for (rank near = IN_RACK; near < RANK_COUNT; near++)
+	for (cql_rank near = CQL_IN_RACK; near < CQL_RANK_COUNT; near++)
 	{
 		for (int i = 0; i < count; i++)
 		{
-			const target *at = &targets[(start + i) % count];
+			const cql_target *at = &targets[(start + i) % count];
 			cql_link *link;
 
-			if (rank_of(session, at->node) != near || !is_open_to(session, request, at->node))
+			if (cql_rank_of(&session->topology, at->node) != near ||
+				!is_open_to(session, request, at->node))
 				continue;
 			if (first->node == NULL)
 				*first = *at;
@@ -207,10 +166,12 @@ pick_any(const cql_session *session, const cql_request *request)
 		if (!is_open_to(session, request, link->node) || cql_link_judge(link) == CQL_LINK_UNFIT)
 			continue;
 		if (best != NULL && cql_link_judge(best) == cql_link_judge(link) &&
-			rank_of(session, best->node) < rank_of(session, link->node))
+			cql_rank_of(&session->topology, best->node) <
+				cql_rank_of(&session->topology, link->node))
 			continue;
 		if (best != NULL && cql_link_judge(best) == cql_link_judge(link) &&
-			rank_of(session, best->node) > rank_of(session, link->node))
+			cql_rank_of(&session->topology, best->node) >
+				cql_rank_of(&session->topology, link->node))
 			best = link;
 		else
 			best = better_link(best, link);
@@ -231,7 +192,8 @@ want_another(cql_session *session, const cql_request *request)
 		cql_node *node =
 			topology->nodes[(session->turn + (uint32_t) i) % (uint32_t) topology->node_count];
 
-		if (node->is_member && node->link_count == 0 && rank_of(session, node) != ELSEWHERE &&
+		if (node->is_member && node->link_count == 0 &&
+			cql_rank_of(&session->topology, node) != CQL_ELSEWHERE &&
 			is_open_to(session, request, node))
 		{
 			cql_pool_want(session, node, -1, WEIGHT);
@@ -243,7 +205,7 @@ want_another(cql_session *session, const cql_request *request)
 cql_link *
 cql_route_pick(cql_session *session, cql_request *request)
 {
-	target first = {NULL, -1};
+	cql_target first = {NULL, -1};
 	cql_link *link = NULL;
 
 	if (request->pin != NULL && cql_link_judge(request->pin) != CQL_LINK_UNFIT)

@@ -119,6 +119,7 @@ struct cql_request
 	bool is_range; /* a scan's: worth a connection of its own */
 	bool is_local; /* its consistency is about the local data center */
 	int64_t token;
+	uint32_t replica; /* of a range: the one that should be asked first */
 
 	/* when, and how often */
 	uint32_t timeout_ms;
@@ -207,6 +208,39 @@ extern void cql_pool_close(cql_session *session);
 extern int cql_pool_extra_count(const cql_session *session);
 extern int cql_pool_wanted_count(const cql_session *session);
 
+/* ---- where rows are (locate.c) ---- */
+
+/* How the rows of a table are spread. */
+typedef struct cql_placement
+{
+	const cql_keyspace *keyspace; /* NULL: not known */
+	const cql_table *table;       /* NULL: not by tablets */
+	uint16_t dc;                  /* only replicas there; CQL_NO_ID: all */
+} cql_placement;
+
+/* A node that has them, and its shard (-1: any). */
+typedef struct cql_target
+{
+	cql_node *node;
+	int32_t shard;
+} cql_target;
+
+/* The replicas of a token in their order; returns how many (at most CQL_MAX_REPLICAS), 0: not
+ * known. */
+extern int cql_locate(const cql_topology *topology, const cql_placement *placement, int64_t token,
+					  cql_target *targets);
+
+/* Smaller is nearer. */
+typedef enum cql_rank
+{
+	CQL_IN_RACK,
+	CQL_IN_DC,
+	CQL_ELSEWHERE,
+	CQL_RANK_COUNT
+} cql_rank;
+
+extern cql_rank cql_rank_of(const cql_topology *topology, const cql_node *node);
+
 /* ---- the choice of a link (route.c) ---- */
 
 /* NULL: none takes it now. Notes where a link would have been better. */
@@ -251,6 +285,7 @@ struct cql_session
 
 	cql_statement_cache cache;
 	bool is_scylla;
+	bool has_tablets;
 	uint64_t random_state;
 };
 
@@ -265,6 +300,8 @@ extern void cql_session_process(cql_session *session, uint64_t now_ms);
 /* Earliest time at which it has to be processed again; UINT64_MAX for none. */
 extern uint64_t cql_session_next_deadline(const cql_session *session);
 extern uint32_t cql_session_random(cql_session *session);
+/* Whether requests of a consistency stay in the local data center. */
+extern bool cql_consistency_is_local(cql_consistency consistency);
 
 struct cql_loop
 {

@@ -70,15 +70,6 @@ free_keyspaces(cql_keyspace *keyspaces, int count)
 	cql_release(keyspaces);
 }
 
-static void
-free_table(cql_table *table)
-{
-	cql_tablets_cleanup(&table->tablets);
-	cql_release(table->keyspace);
-	cql_release(table->name);
-	cql_release(table);
-}
-
 void
 cql_topology_cleanup(cql_topology *topology)
 {
@@ -94,13 +85,7 @@ cql_topology_cleanup(cql_topology *topology)
 	cql_release(topology->racks);
 	cql_ring_cleanup(&topology->ring);
 	free_keyspaces(topology->keyspaces, topology->keyspace_count);
-	while (topology->tables != NULL)
-	{
-		cql_table *table = topology->tables;
-
-		topology->tables = table->next;
-		free_table(table);
-	}
+	cql_tables_forget(topology, NULL);
 	memset(topology, 0, sizeof *topology);
 }
 
@@ -175,21 +160,10 @@ cql_topology_keyspace(const cql_topology *topology, const char *name)
 	return NULL;
 }
 
-cql_table *
-cql_topology_table(const cql_topology *topology, const char *keyspace, const char *name)
-{
-	cql_table *table = topology->tables;
-
-	while (table != NULL &&
-		   (strcmp(table->name, name) != 0 || strcmp(table->keyspace, keyspace) != 0))
-		table = table->next;
-	return table;
-}
-
 /* ---- asking ---- */
 
-static cql_link *
-pick_link(const cql_session *session)
+cql_link *
+cql_topology_pick_link(const cql_session *session)
 {
 	const cql_topology *topology = &session->topology;
 
@@ -217,7 +191,7 @@ static void
 begin_reading(cql_session *session, uint64_t now_ms)
 {
 	cql_topology *topology = &session->topology;
-	cql_link *link = pick_link(session);
+	cql_link *link = cql_topology_pick_link(session);
 	bool has_peers_v2 = !session->is_scylla && !topology->has_no_peers_v2;
 	const char *const texts[CQL_QUERY_COUNT] = {
 		[CQL_QUERY_LOCAL] = "SELECT " MEMBER_COLUMNS " FROM system.local WHERE key = 'local'",
@@ -304,8 +278,8 @@ is_whole(const member *row)
 		   row->tokens.len > 0;
 }
 
-static cql_node *
-find_host(const cql_topology *topology, const uint8_t *host_id)
+cql_node *
+cql_topology_host(const cql_topology *topology, const uint8_t *host_id)
 {
 	for (int i = 0; i < topology->node_count; i++)
 	{
@@ -324,7 +298,7 @@ find_host(const cql_topology *topology, const uint8_t *host_id)
 static cql_node *
 find_peer(cql_topology *topology, const member *row)
 {
-	cql_node *node = find_host(topology, row->host_id.data);
+	cql_node *node = cql_topology_host(topology, row->host_id.data);
 	uint16_t port = cql_contact_port(&topology->control->address);
 	int32_t native_port;
 	cql_contact address;
@@ -522,23 +496,10 @@ leave_nodes(cql_session *session)
 			link->is_retired = true;
 }
 
-static void
-forget_dropped_tables(cql_topology *topology)
+static bool
+has_keyspace_of(const cql_topology *topology, const cql_table *table)
 {
-	cql_table **place = &topology->tables;
-
-	while (*place != NULL)
-	{
-		cql_table *table = *place;
-
-		if (cql_topology_keyspace(topology, table->keyspace) != NULL)
-		{
-			place = &table->next;
-			continue;
-		}
-		*place = table->next;
-		free_table(table);
-	}
+	return cql_topology_keyspace(topology, table->keyspace) != NULL;
 }
 
 static void
@@ -602,7 +563,7 @@ take_results(cql_session *session, cql_result *const *results)
 	topology->generation++;
 	settle_local_place(session);
 	leave_nodes(session);
-	forget_dropped_tables(topology);
+	cql_tables_forget(topology, has_keyspace_of);
 	return true;
 }
 
@@ -679,6 +640,16 @@ cql_topology_process(cql_session *session, uint64_t now_ms)
 		(session->request_count >= REQUESTS_TO_READ || session->local_dc != NULL ||
 		 session->local_rack != NULL))
 		begin_reading(session, now_ms);
+	if (topology->generation > 0)
+		cql_tables_process(session, now_ms);
+}
+
+bool
+cql_topology_read(cql_session *session, uint64_t now_ms)
+{
+	if (!session->topology.is_reading && now_ms >= session->topology.read_at_ms)
+		begin_reading(session, now_ms);
+	return session->topology.is_reading;
 }
 
 /* ---- what comes unasked ---- */
@@ -704,69 +675,4 @@ cql_topology_take_event(cql_session *session, cql_conn_event *event, uint64_t no
 					session->topology.nodes[i]->retry_at_ms = 0;
 	}
 	cql_release(event->body);
-}
-
-static cql_table *
-find_or_add_table(cql_topology *topology, const cql_column *column)
-{
-	cql_table *table = cql_topology_table(topology, column->keyspace, column->table);
-
-	if (table != NULL)
-		return table;
-	table = cql_alloc_zero(sizeof *table);
-	if (table == NULL)
-		return NULL;
-	table->keyspace = cql_copy_text(column->keyspace, strlen(column->keyspace));
-	table->name = cql_copy_text(column->table, strlen(column->table));
-	if (table->keyspace == NULL || table->name == NULL)
-	{
-		free_table(table);
-		return NULL;
-	}
-	cql_tablets_init(&table->tablets);
-	table->next = topology->tables;
-	topology->tables = table;
-	topology->generation++;
-	return table;
-}
-
-/* tuple<bigint, bigint, list<tuple<uuid, int>>>: behind the first token, up to the last, replicas */
-void
-cql_topology_learn(cql_session *session, const cql_column *column, cql_cell payload)
-{
-	cql_topology *topology = &session->topology;
-	cql_reader reader = cql_reader_over(payload.data, (size_t) payload.len);
-	cql_tablet_replica replicas[CQL_MAX_REPLICAS];
-	cql_token_range range;
-	cql_cell first = cql_read_bytes(&reader);
-	cql_cell last = cql_read_bytes(&reader);
-	cql_cell list = cql_read_bytes(&reader);
-	cql_table *table;
-	int32_t listed;
-	int count = 0;
-
-	if (reader.failed || list.len < 4 || !cql_read_i64(first, &range.start) ||
-		!cql_read_i64(last, &range.end) || topology->generation == 0)
-		return;
-	reader = cql_reader_over(list.data, (size_t) list.len);
-	listed = cql_read_int(&reader);
-	for (int32_t i = 0; i < listed && i < CQL_MAX_REPLICAS && !reader.failed; i++)
-	{
-		cql_cell pair = cql_read_bytes(&reader);
-		cql_reader fields = cql_reader_over(pair.data, pair.len > 0 ? (size_t) pair.len : 0);
-		cql_cell host_id = cql_read_bytes(&fields);
-		cql_cell shard_cell = cql_read_bytes(&fields);
-		cql_node *node = host_id.len == CQL_HOST_ID_LEN ? find_host(topology, host_id.data) : NULL;
-		int32_t shard;
-
-		if (fields.failed || !cql_read_i32(shard_cell, &shard) || shard < 0 || shard > INT16_MAX)
-			return;
-		if (node != NULL)
-			replicas[count++] = (cql_tablet_replica) {node->id, (uint16_t) shard};
-		else
-			cql_topology_doubt(session, cql_net_now_ms());
-	}
-	table = count > 0 && !reader.failed ? find_or_add_table(topology, column) : NULL;
-	if (table != NULL)
-		(void) cql_tablets_put(&table->tablets, range, replicas, count);
 }

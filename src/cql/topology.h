@@ -17,15 +17,36 @@ typedef struct cql_keyspace
 	cql_replication replication;
 } cql_keyspace;
 
-/* A table whose tablets were learnt. Its address is stable until the topology says it is gone. */
+/* A table that may have tablets. Its address is stable until the topology says it is gone. */
 typedef struct cql_table cql_table;
 struct cql_table
 {
 	cql_table *next;
 	char *keyspace;
 	char *name;
+	bool has_tablets;    /* else its rows are where the ring says */
+	bool is_wanted;      /* its tablets are to be read */
+	uint64_t read_at_ms; /* when that would be due again */
 	cql_tablets tablets;
 };
+
+/* What is asked for a table: its id, as that of a table and of a view; then its tablets; then
+ * those of the table that it is placed with. */
+typedef enum cql_table_step
+{
+	CQL_TABLE_IDS,
+	CQL_TABLE_TABLETS,
+	CQL_TABLE_BASE_TABLETS
+} cql_table_step;
+
+#define CQL_TABLE_QUERY_COUNT 2
+
+typedef struct cql_table_reading
+{
+	cql_table *table; /* NULL: none is read */
+	cql_table_step step;
+	cql_request *queries[CQL_TABLE_QUERY_COUNT];
+} cql_table_reading;
 
 typedef struct cql_rack
 {
@@ -59,6 +80,7 @@ typedef struct cql_topology
 	cql_keyspace *keyspaces;
 	int keyspace_count;
 	cql_table *tables;
+	cql_table_reading table_reading;
 	/* rises when keyspaces, tables or the ring are others; 0: nothing was read yet */
 	uint64_t generation;
 	int member_count;
@@ -85,12 +107,29 @@ extern void cql_topology_doubt(cql_session *session, uint64_t now_ms);
 /* An event of the listener, whose body is freed. */
 extern void cql_topology_take_event(cql_session *session, cql_conn_event *event, uint64_t now_ms);
 
-/* Of a keyspace and table; NULL: not known. */
-extern const cql_keyspace *cql_topology_keyspace(const cql_topology *topology, const char *name);
-extern cql_table *cql_topology_table(const cql_topology *topology, const char *keyspace,
-									 const char *name);
+/* Begin to read it unless that was tried lately. False: it is not being read. */
+extern bool cql_topology_read(cql_session *session, uint64_t now_ms);
+/* That a reading goes by; NULL: there is none. */
+extern cql_link *cql_topology_pick_link(const cql_session *session);
 
+/* NULL: not known. */
+extern const cql_keyspace *cql_topology_keyspace(const cql_topology *topology, const char *name);
+extern cql_node *cql_topology_host(const cql_topology *topology, const uint8_t *host_id);
+
+/* ---- tables (table.c) ---- */
+
+/* After a turn: read the tablets of those that are wanted. */
+extern void cql_tables_process(cql_session *session, uint64_t now_ms);
+/* Let go of those that are not kept; NULL: of all. */
+extern void cql_tables_forget(cql_topology *topology,
+							  bool (*is_kept)(const cql_topology *, const cql_table *));
+/* A table that has tablets; NULL: it has none, or that is not known, */
+extern const cql_table *cql_table_known(const cql_topology *topology, const char *keyspace,
+										const char *name);
+/* and then it is found out. */
+extern const cql_table *cql_table_find(cql_session *session, const cql_keyspace *keyspace,
+									   const char *name);
 /* A tablet, from the payload of an answer; wrong bytes are passed over. */
-extern void cql_topology_learn(cql_session *session, const cql_column *column, cql_cell payload);
+extern void cql_table_learn(cql_session *session, const cql_column *column, cql_cell payload);
 
 #endif /* CQL_TOPOLOGY_H */

@@ -553,6 +553,7 @@ class Front:
                                     "table_name = '%s'" % (keyspace, name))
         client.query("INSERT INTO %s.scylla_keyspaces (keyspace_name, initial_tablets) VALUES ('%s', 1)"
                      % (KEYSPACE, keyspace))
+        client.query("DELETE FROM %s.tablets WHERE table_id = %s" % (KEYSPACE, uuid.UUID(bytes=table_id)))
         client.query("INSERT INTO %s.tablets (table_id, keyspace_name, table_name, tablet_count) "
                      "VALUES (%s, '%s', '%s', %d)" % (KEYSPACE, uuid.UUID(bytes=table_id), keyspace, name, count))
         for tablet in tablets:

@@ -3,7 +3,8 @@ happens where the shard-aware port does not do what it should."""
 
 import pytest
 
-from codec import EXECUTE, OPTIONS
+from codec import EXECUTE, OPTIONS, QUERY
+from faults import error
 from support import query
 
 SHARDS = 3
@@ -116,6 +117,35 @@ def test_tablets(start, remote, pg):
         front.clear()
         read(connection, table, KEYS)
         assert misrouted(front, lambda token: front.tablet_of(remote, token).replicas[0][1]) == []
+
+
+def test_tablets_are_read(start, remote, pg):
+    """All of them from system.tablets, once the first requests are routed: what was never asked for before needs
+    no hint."""
+    front, server, table = start()
+    front.make_tablets(remote, 512)
+    connection = pg()
+    spread(connection, server, table)
+    front.clear()
+    read(connection, table, KEYS)
+    assert misrouted(front, lambda token: front.tablet_of(remote, token).replicas[0][1]) == []
+    assert front.hints == 0
+
+
+def test_tablets_that_nobody_may_read(start, remote, pg):
+    """Then hints teach them, as they come."""
+    front, server, table = start()
+    front.make_tablets(remote, 8)
+    front.rule(QUERY, error(0x2100, "no SELECT permission on system.tablets"),
+               when=lambda request: "system.tablets" in request.text.original)
+    connection = pg()
+    spread(connection, server, table)
+    for _ in range(3):
+        read(connection, table, KEYS)
+    assert front.hints > 0
+    front.clear()
+    read(connection, table, KEYS)
+    assert front.hints == 0
 
 
 def test_silent_connection_is_asked_whether_it_lives(start, pg):

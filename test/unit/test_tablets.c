@@ -130,28 +130,22 @@ test_tablets_refuse_an_empty_range(void **state)
 	cql_tablets_cleanup(&tablets);
 }
 
-/* Splitting gives every token to one range, whatever the number of ranges. */
+/* Parts give every token to one range, whatever their number. */
 static void
-test_split(void **state)
+test_parts(void **state)
 {
-	static const int64_t ends[] = {INT64_MIN + 1, -5, 0, 7, INT64_MAX - 1};
-	cql_token_range ranges[8];
-
 	(void) state;
-	for (int max = 1; max <= 8; max++)
-	{
-		int count = cql_ring_split(ends, LENGTH_OF(ends), ranges, max);
-
-		assert_int_equal(count, max < 6 ? max : 6);
-		assert_int_equal(ranges[0].start, INT64_MIN);
-		assert_int_equal(ranges[count - 1].end, INT64_MAX);
-		for (int i = 0; i < count; i++)
+	for (uint32_t count = 1; count <= 1000; count++)
+		for (uint32_t i = 0; i < count; i++)
 		{
-			assert_true(ranges[i].start < ranges[i].end);
-			assert_true(i == 0 || ranges[i].start == ranges[i - 1].end);
+			cql_token_range part = cql_ring_part(i, count);
+
+			assert_true(part.start < part.end);
+			assert_true(part.start == (i > 0 ? cql_ring_part(i - 1, count).end : INT64_MIN));
+			assert_true((part.end == INT64_MAX) == (i + 1 == count));
 		}
-	}
-	assert_int_equal(cql_ring_split(NULL, 0, ranges, 4), 1);
+	assert_int_equal(cql_ring_part(1, 4).start, INT64_MIN / 2);
+	assert_int_equal(cql_ring_part(1, 4).end, 0);
 }
 
 static bool
@@ -204,7 +198,7 @@ main(void)
 		cmocka_unit_test(test_ring_of_500_nodes),
 		cmocka_unit_test(test_tablets_of_100_tables),
 		cmocka_unit_test(test_tablets_refuse_an_empty_range),
-		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_out_of_memory),
 	};
 

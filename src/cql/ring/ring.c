@@ -258,21 +258,13 @@ cql_ring_share(const cql_ring *ring, uint16_t node)
 														 : 0;
 }
 
-int
-cql_ring_split(const int64_t *ends, size_t count, cql_token_range *ranges, int max)
+cql_token_range
+cql_ring_part(uint32_t index, uint32_t count)
 {
-	/* One piece more than ends: what lies behind the last of them. */
-	size_t pieces = count + (count == 0 || ends[count - 1] != INT64_MAX);
-	size_t wanted = pieces < (size_t) max ? pieces : (size_t) max;
-	int64_t start = INT64_MIN;
+	const uint64_t before_all = (uint64_t) INT64_MIN;
+	uint64_t start = (uint64_t) (((unsigned __int128) index << 64) / count);
+	uint64_t end = (uint64_t) (((unsigned __int128) (index + 1) << 64) / count);
 
-	for (size_t i = 0; i < wanted; i++)
-	{
-		size_t last = (i + 1) * pieces / wanted - 1;
-
-		ranges[i].start = start;
-		ranges[i].end = last < count && i + 1 < wanted ? ends[last] : INT64_MAX;
-		start = ranges[i].end;
-	}
-	return (int) wanted;
+	return (cql_token_range) {.start = (int64_t) (before_all + start),
+							  .end = index + 1 < count ? (int64_t) (before_all + end) : INT64_MAX};
 }

@@ -84,10 +84,4 @@ extern int cql_ring_replicas(const cql_ring *ring, const cql_replication *replic
 /* How much of the ring a node is the first owner of, in percent. */
 extern double cql_ring_share(const cql_ring *ring, uint16_t node);
 
-/*
- * The whole ring as at most max ranges (start, end], in order, each of as few vnodes as that
- * allows; together they hold every token. Returns how many. An empty ring is one range.
- */
-extern int cql_ring_split(const int64_t *ends, size_t count, cql_token_range *ranges, int max);
-
 #endif /* CQL_RING_RING_H */

@@ -1,0 +1,94 @@
+/*
+ * Clusters made of nothing but the structs that a reading of the topology fills.
+ */
+#include "cluster.h"
+
+#include "cql/mem.h"
+
+uint64_t
+next_number(uint64_t *state)
+{
+	uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+static void
+add_ring(cql_topology *topology, int tokens_of_node)
+{
+	size_t count = (size_t) topology->node_count * (size_t) tokens_of_node;
+	cql_ring_token *tokens = calloc(count, sizeof *tokens);
+	cql_place *places = calloc((size_t) topology->node_count, sizeof *places);
+	uint64_t seed = 1;
+
+	for (int i = 0; i < topology->node_count; i++)
+		places[i] = topology->nodes[i]->place;
+	for (size_t i = 0; i < count; i++)
+		tokens[i] = (cql_ring_token) {(int64_t) next_number(&seed),
+									  (uint16_t) (i % (size_t) topology->node_count)};
+	assert_true(
+		cql_ring_init(&topology->ring, tokens, count, places, (uint16_t) topology->node_count));
+	free(tokens);
+	free(places);
+}
+
+void
+cluster_init(cql_session *session, const cluster_node *nodes, int count, int tokens_of_node)
+{
+	cql_topology *topology = &session->topology;
+	cql_contact contacts[CQL_MAX_REPLICAS * 4];
+
+	memset(session, 0, sizeof *session);
+	assert_in_range(count, 1, LENGTH_OF(contacts));
+	for (int i = 0; i < count; i++)
+		assert_true(cql_contact_from_cell(
+			(cql_cell) {(const uint8_t[]) {127, 0, 0, (uint8_t) (i + 1)}, 4}, 9042, &contacts[i]));
+	assert_true(cql_topology_init(topology, contacts, count));
+	for (int i = 0; i < count; i++)
+	{
+		cql_node *node = topology->nodes[i];
+
+		node->is_member = node->has_host_id = true;
+		memset(node->host_id, i + 1, sizeof node->host_id);
+		node->place = (cql_place) {nodes[i].dc, nodes[i].rack};
+		assert_true(cql_node_set_shards(node, nodes[i].shards, 12));
+	}
+	topology->control = topology->nodes[0];
+	topology->member_count = count;
+	topology->local_dc = 0;
+	topology->local_rack = CQL_NO_ID;
+	topology->generation = 1;
+	topology->keyspaces = cql_alloc_zero(sizeof *topology->keyspaces);
+	topology->keyspaces[0].name = cql_copy_text("ks", 2);
+	topology->keyspace_count = 1;
+	cluster_replicate(session, 1, 0);
+	add_ring(topology, tokens_of_node);
+	session->max_connections = 32;
+	session->has_tablets = true;
+}
+
+void
+cluster_cleanup(cql_session *session)
+{
+	cql_topology_cleanup(&session->topology);
+}
+
+void
+cluster_replicate(cql_session *session, uint16_t factor, uint16_t other_factor)
+{
+	session->topology.keyspaces[0].replication =
+		(cql_replication) {.strategy = CQL_STRATEGY_NETWORK, .factors = {factor, other_factor}};
+}
+
+cql_table *
+cluster_add_tablets(cql_session *session)
+{
+	cql_topology *topology = &session->topology;
+
+	assert_null(cql_table_find(session, &topology->keyspaces[0], "t"));
+	topology->tables->has_tablets = true;
+	topology->tables->is_wanted = false;
+	return topology->tables;
+}

@@ -1,0 +1,32 @@
+/*
+ * A session that knows a cluster, for unit tests of what it makes of that: nodes in their places, a
+ * ring, a keyspace "ks" with a table "t", and links that are ready as if there were sockets.
+ */
+#ifndef TEST_CLUSTER_H
+#define TEST_CLUSTER_H
+
+#include "support.h"
+
+#include "cql/session.h"
+
+typedef struct cluster_node
+{
+	uint16_t dc;
+	uint16_t rack; /* an id of its own in every data center */
+	uint32_t shards;
+} cluster_node;
+
+/* With so many random tokens for each node; data center 0 is the local one. */
+extern void cluster_init(cql_session *session, const cluster_node *nodes, int count,
+						 int tokens_of_node);
+extern void cluster_cleanup(cql_session *session);
+
+/* Factors of data centers 0 and 1. */
+extern void cluster_replicate(cql_session *session, uint16_t factor, uint16_t other_factor);
+/* The table has tablets, none of which is known yet. */
+extern cql_table *cluster_add_tablets(cql_session *session);
+
+/* splitmix64: numbers that are the same in every run */
+extern uint64_t next_number(uint64_t *state);
+
+#endif /* TEST_CLUSTER_H */
