@@ -97,6 +97,7 @@ typedef struct ScyllaOptions
 	ScyllaExcessPrecision excess_precision;
 	int bypass_cache;  /* ScyllaBypassCache */
 	int max_in_flight; /* requests of one statement */
+	bool is_parallel;  /* workers may read it */
 	int batch_size;    /* rows that PostgreSQL hands over at once where that helps */
 	bool is_updatable;
 	bool is_truncatable;
@@ -181,6 +182,7 @@ extern const char *scylla_closest_name(const char *name, const List *candidates)
 
 /* Settings (GUCs); defined by scylla_options_define_settings() from _PG_init. */
 extern bool scylla_enable_pushdown;
+extern bool scylla_enable_parallel_scan;
 extern bool scylla_trace;
 extern void scylla_options_define_settings(void);
 /* The consistency level that holds at this moment: the setting's, or else that of the option. */

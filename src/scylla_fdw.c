@@ -11,9 +11,11 @@
 #include "exec/direct_delete.h"
 #include "exec/explain.h"
 #include "exec/modify.h"
+#include "exec/parallel.h"
 #include "exec/scan.h"
 #include "option.h"
 #include "plan/modify.h"
+#include "plan/parallel.h"
 #include "plan/path.h"
 #include "plan/upper.h"
 
@@ -43,7 +45,14 @@ scylla_fdw_handler(PG_FUNCTION_ARGS)
 	routine->BeginForeignScan = scyllaBeginForeignScan;
 	routine->IterateForeignScan = scyllaIterateForeignScan;
 	routine->ReScanForeignScan = scyllaReScanForeignScan;
+	routine->ShutdownForeignScan = scyllaShutdownForeignScan;
 	routine->EndForeignScan = scyllaEndForeignScan;
+
+	routine->IsForeignScanParallelSafe = scyllaIsForeignScanParallelSafe;
+	routine->EstimateDSMForeignScan = scyllaEstimateDSMForeignScan;
+	routine->InitializeDSMForeignScan = scyllaInitializeDSMForeignScan;
+	routine->ReInitializeDSMForeignScan = scyllaReInitializeDSMForeignScan;
+	routine->InitializeWorkerForeignScan = scyllaInitializeWorkerForeignScan;
 
 	routine->IsForeignRelUpdatable = scyllaIsForeignRelUpdatable;
 	routine->AddForeignUpdateTargets = scyllaAddForeignUpdateTargets;

@@ -14,6 +14,7 @@
 #include "setting.h"
 
 bool scylla_enable_pushdown = true;
+bool scylla_enable_parallel_scan = true;
 bool scylla_trace = false;
 static char *read_consistency_setting = NULL;
 static char *write_consistency_setting = NULL;
@@ -123,6 +124,9 @@ scylla_options_define_settings(void)
 							 "Lets conditions be sent to the cluster.",
 							 "When off, whole tables are read and every condition is local.",
 							 &scylla_enable_pushdown, true, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("scylla_fdw.enable_parallel_scan",
+							 "Lets parallel workers share scans of large foreign tables.", NULL,
+							 &scylla_enable_parallel_scan, true, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable(
 		"scylla_fdw.read_consistency", "Consistency level of reads, whatever the options say.",
 		"When empty, the options of table and server hold.", &read_consistency_setting, "",

@@ -323,16 +323,26 @@ count_node(ScyllaCounters *counters, const char *name)
 	return node;
 }
 
-static void
-note_node(ScyllaCounters *counters, const cql_result *page)
+void
+scylla_counters_note(ScyllaCounters *counters, const char *name, int shard)
 {
 	MemoryContext old = MemoryContextSwitchTo(counters->context);
-	ScyllaCountedNode *node = count_node(counters, cql_result_node(page));
-	int32 shard = cql_result_shard(page);
+	ScyllaCountedNode *node = count_node(counters, name);
 
 	if (shard >= 0)
 		node->shards = bms_add_member(node->shards, shard);
 	MemoryContextSwitchTo(old);
+}
+
+void
+scylla_counters_add(ScyllaCounters *counters, const ScyllaCounters *more)
+{
+	counters->requests += more->requests;
+	counters->retries += more->retries;
+	counters->pages += more->pages;
+	counters->rows += more->rows;
+	counters->bytes += more->bytes;
+	counters->wait_us += more->wait_us;
 }
 
 static void
@@ -362,7 +372,7 @@ note_page(ScyllaCursor *cursor)
 	counters->retries += cql_result_retry_count(page);
 	counters->rows += cql_result_row_count(page);
 	counters->bytes += cql_result_byte_count(page);
-	note_node(counters, page);
+	scylla_counters_note(counters, cql_result_node(page), cql_result_shard(page));
 	note_tracing_id(counters, cql_result_tracing_id(page));
 	if (cql_result_is_schema_change(page))
 		scylla_session_forget_schema(cursor->spec.session->serverid);

@@ -46,6 +46,10 @@ typedef struct ScyllaCounters
 	char *tracing_id;      /* of the first page that has one, as text; NULL: none */
 } ScyllaCounters;
 
+/* Add what another reading has cost, but for its nodes; and a node of it (shard -1: of none). */
+extern void scylla_counters_add(ScyllaCounters *counters, const ScyllaCounters *more);
+extern void scylla_counters_note(ScyllaCounters *counters, const char *node, int shard);
+
 /*
  * Reads a statement's pages; asks for the next page while this one is read. Made in
  * CurrentMemoryContext, reusable: start() begins anew with other values. From start() to end() its

@@ -18,6 +18,7 @@ struct ScyllaFanout
 	uint64 probe_count;  /* since start() */
 	bool is_exhausted;   /* the source has no more probes */
 	int window;
+	int max_window;
 	int page_rows;
 	dlist_head flying;
 	dlist_head ready;
@@ -122,7 +123,7 @@ finish_stream(ScyllaFanout *fanout, ScyllaStream *stream)
 {
 	set_state(fanout, stream,
 			  fanout->probe_count == 1 ? SCYLLA_STREAM_FINISHED : SCYLLA_STREAM_IDLE);
-	fanout->window = Min(fanout->window + 1, fanout->spec.stream.remote->plan->max_in_flight);
+	fanout->window = Min(fanout->window + 1, fanout->max_window);
 }
 
 /* ---- asking ---- */
@@ -180,8 +181,16 @@ scylla_fanout_start(ScyllaFanout *fanout, int first_window, int page_rows)
 	scylla_fanout_end(fanout);
 	fanout->is_exhausted = false;
 	fanout->probe_count = 0;
-	fanout->window = Min(first_window, fanout->spec.stream.remote->plan->max_in_flight);
+	fanout->max_window = fanout->spec.stream.remote->plan->max_in_flight;
+	fanout->window = Min(first_window, fanout->max_window);
 	fanout->page_rows = page_rows;
+}
+
+void
+scylla_fanout_limit(ScyllaFanout *fanout, int max_window)
+{
+	fanout->max_window = Min(max_window, fanout->max_window);
+	fanout->window = Min(fanout->window, fanout->max_window);
 }
 
 /* ---- handing out ---- */
@@ -222,6 +231,29 @@ take_what_came(ScyllaFanout *fanout)
 			finish_stream(fanout, stream);
 		else
 			set_state(fanout, stream, SCYLLA_STREAM_READY);
+	}
+}
+
+bool
+scylla_fanout_has_news(ScyllaFanout *fanout)
+{
+	return !dlist_is_empty(&fanout->ready) || fanout->flying_count == 0 || has_any_come(fanout);
+}
+
+bool
+scylla_fanout_poll(ScyllaFanout *fanout)
+{
+	for (;;)
+	{
+		refill(fanout);
+		if (!dlist_is_empty(&fanout->ready) || fanout->flying_count == 0)
+			return true;
+		/* What was asked for leaves, and what has come by now is seen. */
+		if (!has_any_come(fanout))
+			scylla_wait_nothing();
+		if (!has_any_come(fanout))
+			return false;
+		take_what_came(fanout);
 	}
 }
 

@@ -35,6 +35,15 @@ extern ScyllaFanout *scylla_fanout_new(const ScyllaFanoutSpec *spec);
 /* Begin to take probes: so many in flight at first; pages of so many rows (0: of fetch_size). */
 extern void scylla_fanout_start(ScyllaFanout *fanout, int first_window, int page_rows);
 
+/* After start(): never more than so many in flight. */
+extern void scylla_fanout_limit(ScyllaFanout *fanout, int max_window);
+
+/* Whether next() has something to give without waiting. Sends what is due, and takes what came. */
+extern bool scylla_fanout_poll(ScyllaFanout *fanout);
+
+/* Whether poll() would find something, of what has come already. */
+extern bool scylla_fanout_has_news(ScyllaFanout *fanout);
+
 /* A stream with a page of at least one row, waited for; NULL: all were handed out. It is the
  * caller's until it calls advance() or release(). */
 extern ScyllaStream *scylla_fanout_next(ScyllaFanout *fanout);

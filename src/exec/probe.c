@@ -80,7 +80,8 @@ scylla_probes_open(ScyllaProbes *probes, const ScyllaConditionValues *values)
 static bool
 turn(ScyllaProbes *probes)
 {
-	uint64 number = probes->next++;
+	uint64 number =
+		probes->shared != NULL ? pg_atomic_fetch_add_u64(probes->shared, 1) : probes->next++;
 
 	if ((double) number >= probes->count)
 		return false;

@@ -7,6 +7,8 @@
 
 #include "postgres.h"
 
+#include "port/atomics.h"
+
 #include "bridge/cursor.h"
 #include "exec/params.h"
 #include "plan/scan_plan.h"
@@ -25,7 +27,9 @@ typedef struct ScyllaProbes
 	double count;       /* so many probes there will be, at most */
 	int32 limit;        /* bound as the statement's LIMIT; 0: it has none. To be set after open() */
 	uint64 next;        /* number of the next combination */
-	int *at;            /* which choice of each condition */
+	/* That number where others take some of them, too; or NULL. To be set before open(). */
+	pg_atomic_uint64 *shared;
+	int *at; /* which choice of each condition */
 	StringInfoData bytes;
 	StringInfoData key;
 } ScyllaProbes;

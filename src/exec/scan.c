@@ -12,6 +12,8 @@
 #include "bridge/writer.h"
 #include "compat.h"
 #include "exec/keep.h"
+#include "exec/parallel.h"
+#include "exec/scan_rows.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "option.h"
@@ -111,18 +113,17 @@ can_send_limit(const ScyllaScanPlan *plan, const ScyllaProbes *probes, int64 lim
 
 /* ---- starting ---- */
 
-/* What the option full_scan says of it. Judged when the scan runs, so that plans can be looked at
- * and subplans that are never needed do no harm. */
-static void
-judge_full_scan(const ScyllaScanState *scan)
+void
+scylla_scan_judge(ScyllaScanState *scan)
 {
 	const ScyllaScanPlan *plan = scan->plan;
 	bool is_full = false;
 
 	for (int i = 0; i < plan->arm_count; i++)
 		is_full |= plan->arms[i].access == SCYLLA_ACCESS_FULL_SCAN;
-	if (!is_full || plan->full_scan == SCYLLA_FULL_SCAN_ALLOW)
+	if (!is_full || plan->full_scan == SCYLLA_FULL_SCAN_ALLOW || scan->is_judged)
 		return;
+	scan->is_judged = true;
 	ereport(
 		plan->full_scan == SCYLLA_FULL_SCAN_DENY ? ERROR : WARNING,
 		(errcode(ERRCODE_STATEMENT_TOO_COMPLEX),
@@ -145,7 +146,8 @@ connect_scan(ForeignScanState *node)
 
 	if (scan->is_connected)
 		return;
-	judge_full_scan(scan);
+	if (!IsParallelWorker())
+		scylla_scan_judge(scan);
 	session = scylla_session_get(scan->plan->serverid, scan->userid);
 	scylla_session_pin(session, estate->es_query_cxt);
 	scylla_setup_connect(scan->setup, session, scylla_trace && estate->es_instrument != 0);
@@ -192,6 +194,7 @@ open_arm(ForeignScanState *node, ScyllaArmSetup *arm, int64 limit)
 
 	scylla_setup_resolve(scan->setup, arm, is_limit_known ? 0 : SCYLLA_SKIP_LIMIT,
 						 node->ss.ss_ScanTupleSlot->tts_tupleDescriptor);
+	arm->probes->shared = scylla_parallel_counter(scan, arm->arm);
 	scylla_probes_open(arm->probes, scylla_params_encode(arm->params));
 	arm->is_possible = arm->probes->count > 0;
 	if (!arm->is_possible)
@@ -216,9 +219,6 @@ first_window(const ScyllaScanState *scan, int64 limit)
 	return (int) Min(limit, SCYLLA_FIRST_WINDOW);
 }
 
-static bool read_row(void *argument, ScyllaStream *stream, TupleTableSlot *slot,
-					 MemoryContext context);
-
 static void
 start_fanout(ForeignScanState *node, int64 limit)
 {
@@ -231,7 +231,7 @@ start_fanout(ForeignScanState *node, int64 limit)
 		.local_table = scan->setup->remote.local_table,
 		.fanout = scan->setup->fanout,
 		.descriptor = node->ss.ss_ScanTupleSlot->tts_tupleDescriptor,
-		.read_row = read_row,
+		.read_row = scylla_scan_read_row,
 		.argument = node,
 	};
 	MemoryContext old;
@@ -241,6 +241,8 @@ start_fanout(ForeignScanState *node, int64 limit)
 	if (!is_merged)
 	{
 		scylla_fanout_start(scan->setup->fanout, first_window(scan, limit), 0);
+		if (scan->shared != NULL)
+			scylla_fanout_limit(scan->setup->fanout, SCYLLA_SHARED_WINDOW);
 		return;
 	}
 	/* Every stream is needed for the first row. */
@@ -273,180 +275,7 @@ start_scan(ForeignScanState *node)
 	return SCYLLA_SCAN_RUNNING;
 }
 
-/* ---- rows ---- */
-
-typedef enum NullInRange
-{
-	NULL_NOWHERE,
-	NULL_LATER,  /* behind the first element of a row of values: others may decide */
-	NULL_DECIDES /* the condition is not true */
-} NullInRange;
-
-/*
- * A column that reads as NULL fulfils no range, but the server may give such rows: the row of a
- * partition that has static columns only, when the condition was left out; and a row whose
- * clustering cell is empty, which CQL sorts before all values.
- */
-static NullInRange
-find_null_in_range(const ScyllaScanArm *arm, const TupleTableSlot *slot)
-{
-	NullInRange found = NULL_NOWHERE;
-
-	for (int i = 0; i < arm->condition_count; i++)
-	{
-		const ScyllaScanCondition *condition = &arm->conditions[i];
-
-		if (!scylla_operator_is_range(condition->op) || scylla_condition_is_of_token(condition))
-			continue;
-		if (slot->tts_isnull[condition->markers[0].attnum - 1])
-			return NULL_DECIDES;
-		for (int j = 1; j < condition->marker_count; j++)
-			if (slot->tts_isnull[condition->markers[j].attnum - 1])
-				found = NULL_LATER;
-	}
-	return found;
-}
-
-/* Whether a row that an arm brought is the arm's to give: the first one's whose clause is true; or,
- * where the second one asks for the empty values of a column, that one's if it has such a value. */
-static bool
-is_of_arm(const ScyllaScanState *scan, const ScyllaScanArm *arm, ExprContext *context)
-{
-	int index = (int) (arm - scan->plan->arms);
-
-	if (scan->plan->arm_count == 1)
-		return true;
-	if (scan->empty_column >= 0)
-		return index > 0 || scan->setup->cells[scan->empty_column].len != 0;
-	for (int i = 0; i < index; i++)
-		if (ExecQual(scan->clauses[i], context))
-			return false;
-	return ExecQual(scan->clauses[index], context);
-}
-
-static bool
-is_wanted(ForeignScanState *node, const ScyllaScanArm *arm, TupleTableSlot *slot)
-{
-	ScyllaScanState *scan = node->fdw_state;
-	ExprContext *context = node->ss.ps.ps_ExprContext;
-	NullInRange null_in_range = find_null_in_range(arm, slot);
-
-	if (null_in_range == NULL_DECIDES)
-		return false;
-	context->ecxt_scantuple = slot;
-	if ((scan->needs_recheck || null_in_range == NULL_LATER) &&
-		!ExecQual(node->fdw_recheck_quals, context))
-		return false;
-	return is_of_arm(scan, arm, context);
-}
-
-/* The next row of a page that belongs to the result (ScyllaReadRow). */
-static bool
-read_row(void *argument, ScyllaStream *stream, TupleTableSlot *slot, MemoryContext context)
-{
-	ForeignScanState *node = argument;
-	ScyllaScanState *scan = node->fdw_state;
-	ScyllaScanSetup *setup = scan->setup;
-	MemoryContext old = MemoryContextSwitchTo(context);
-	bool has_row;
-
-	while ((has_row = cql_result_next_row(stream->page, setup->cells)))
-	{
-		scylla_tuple_store(setup->reader, setup->cells, slot);
-		if (is_wanted(node, stream->variant->arm, slot))
-			break;
-		ExecClearTuple(slot);
-		MemoryContextReset(context);
-		scan->removed_rows++;
-		CHECK_FOR_INTERRUPTS();
-	}
-	MemoryContextSwitchTo(old);
-	return has_row;
-}
-
-static bool
-next_row(ForeignScanState *node, TupleTableSlot *slot)
-{
-	ScyllaScanState *scan = node->fdw_state;
-	MemoryContext context = node->ss.ps.ps_ExprContext->ecxt_per_tuple_memory;
-	ScyllaFanout *fanout = scan->setup->fanout;
-
-	if (scan->merge != NULL)
-		return scylla_merge_next(scan->merge, slot);
-	for (;;)
-	{
-		if (scan->stream == NULL)
-			scan->stream = scylla_fanout_next(fanout);
-		if (scan->stream == NULL)
-			return false;
-		if (read_row(node, scan->stream, slot, context))
-			return true;
-		scylla_fanout_release(fanout, scan->stream);
-		scan->stream = NULL;
-	}
-}
-
-/* ---- aggregates ---- */
-
-/* The next row of any page, undecoded. */
-static bool
-next_cells(ScyllaScanState *scan)
-{
-	ScyllaFanout *fanout = scan->setup->fanout;
-
-	for (;;)
-	{
-		if (scan->stream == NULL)
-			scan->stream = scylla_fanout_next(fanout);
-		if (scan->stream == NULL)
-			return false;
-		if (cql_result_next_row(scan->stream->page, scan->setup->cells))
-			return true;
-		scylla_fanout_release(fanout, scan->stream);
-		scan->stream = NULL;
-	}
-}
-
-/* Each row that the server sends is a group. */
-static bool
-next_group(ScyllaScanState *scan, TupleTableSlot *slot)
-{
-	if (scan->phase != SCYLLA_SCAN_RUNNING || !next_cells(scan))
-		return false;
-	scylla_tuple_store(scan->setup->reader, scan->setup->cells, slot);
-	scylla_combiner_reset(scan->setup->combiner);
-	scylla_combiner_add(scan->setup->combiner, scan->setup->cells);
-	scylla_combiner_store(scan->setup->combiner, slot);
-	return true;
-}
-
-/* All rows that the server sends are parts of the only one, which there is without any, too. */
-static void
-store_total(ScyllaScanState *scan, TupleTableSlot *slot)
-{
-	scylla_combiner_reset(scan->setup->combiner);
-	while (scan->phase == SCYLLA_SCAN_RUNNING && next_cells(scan))
-		scylla_combiner_add(scan->setup->combiner, scan->setup->cells);
-	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
-	scylla_combiner_store(scan->setup->combiner, slot);
-	ExecStoreVirtualTuple(slot);
-}
-
-static TupleTableSlot *
-next_aggregates(ForeignScanState *node)
-{
-	ScyllaScanState *scan = node->fdw_state;
-	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
-
-	if (scan->phase == SCYLLA_SCAN_ENDED)
-		return slot;
-	if (scan->plan->group_names == NIL)
-		store_total(scan, slot);
-	else if (next_group(scan, slot))
-		return slot;
-	scan->phase = SCYLLA_SCAN_ENDED;
-	return slot;
-}
+/* ---- running ---- */
 
 TupleTableSlot *
 scyllaIterateForeignScan(ForeignScanState *node)
@@ -455,11 +284,16 @@ scyllaIterateForeignScan(ForeignScanState *node)
 	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
 
 	ExecClearTuple(slot);
+	scan->is_pending = false;
 	if (scan->phase == SCYLLA_SCAN_NEW)
+	{
 		scan->phase = start_scan(node);
+		scylla_scan_begin_aggregates(scan);
+	}
 	if (scan->plan->is_aggregated)
-		return next_aggregates(node);
-	if (scan->phase == SCYLLA_SCAN_RUNNING && !next_row(node, slot))
+		return scylla_scan_next_aggregates(node);
+	if (scan->phase == SCYLLA_SCAN_RUNNING && !scylla_scan_next_row(node, slot) &&
+		!scan->is_pending)
 		scan->phase = SCYLLA_SCAN_DONE;
 	return slot;
 }
@@ -485,10 +319,11 @@ scyllaReScanForeignScan(ForeignScanState *node)
 	if (scan->phase == SCYLLA_SCAN_NEW ||
 		(!has_new_values && scan->probe_count == 0 && !scan->plan->is_aggregated))
 		return; /* not begun; or no row can match, still */
-	if (!has_new_values && scan->is_connected && scan->merge == NULL &&
+	if (!has_new_values && scan->is_connected && scan->merge == NULL && scan->shared == NULL &&
 		scylla_fanout_rewind(scan->setup->fanout))
 	{
 		forget_rows(scan);
+		scylla_scan_begin_aggregates(scan);
 		scan->phase = SCYLLA_SCAN_RUNNING;
 		return;
 	}
@@ -496,6 +331,24 @@ scyllaReScanForeignScan(ForeignScanState *node)
 	if (scan->is_connected)
 		scylla_fanout_end(scan->setup->fanout);
 	scan->phase = SCYLLA_SCAN_NEW;
+}
+
+/* Beside workers, and in one: nobody will ask for more, unless it begins again. Of any foreign scan
+ * node, also one that writes directly. */
+void
+scyllaShutdownForeignScan(ForeignScanState *node)
+{
+	bool is_scan = castNode(ForeignScan, node->ss.ps.plan)->operation == CMD_SELECT;
+	ScyllaScanState *scan = is_scan ? node->fdw_state : NULL;
+
+	if (scan == NULL || scan->shared == NULL)
+		return;
+	forget_rows(scan);
+	if (scan->is_connected)
+		scylla_fanout_end(scan->setup->fanout);
+	if (scan->phase != SCYLLA_SCAN_NEW)
+		scan->phase = SCYLLA_SCAN_DONE;
+	scylla_parallel_leave(scan);
 }
 
 void

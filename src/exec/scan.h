@@ -19,6 +19,8 @@ typedef enum ScyllaScanPhase
 	SCYLLA_SCAN_ENDED    /* of aggregates: the last result was given */
 } ScyllaScanPhase;
 
+typedef struct ScyllaSharedScan ScyllaSharedScan;
+
 /* Owned by the executor's query context; lives until the end of the query. */
 typedef struct ScyllaScanState
 {
@@ -29,11 +31,15 @@ typedef struct ScyllaScanState
 	ExprState *limit;    /* NULL: all rows are wanted */
 	int empty_column;    /* whose empty values come by an arm of their own; -1: none */
 	bool is_connected;
+	bool is_judged;           /* by option full_scan */
+	ScyllaSharedScan *shared; /* among workers (parallel.c); NULL: nobody helps */
+	bool is_async;            /* rather give nothing than wait (async.c) */
 	/* this run */
 	ScyllaScanPhase phase;
 	double probe_count;   /* at most; 0: nothing was asked */
 	bool needs_recheck;   /* a condition was not sent though not every row fulfils it */
 	ScyllaStream *stream; /* whose page is read; NULL: the next one is to be had */
+	bool is_pending;      /* nothing was given, since it has yet to come */
 	ScyllaMerge *merge;   /* where rows are to come in order; else NULL */
 	uint64 removed_rows;  /* of all runs: received, and not part of the result */
 } ScyllaScanState;
@@ -41,6 +47,11 @@ typedef struct ScyllaScanState
 extern void scyllaBeginForeignScan(ForeignScanState *node, int eflags);
 extern TupleTableSlot *scyllaIterateForeignScan(ForeignScanState *node);
 extern void scyllaReScanForeignScan(ForeignScanState *node);
+extern void scyllaShutdownForeignScan(ForeignScanState *node);
 extern void scyllaEndForeignScan(ForeignScanState *node);
+
+/* What the option full_scan says of it, once. Judged when the scan runs, so that plans can be
+ * looked at and subplans that are never needed do no harm. */
+extern void scylla_scan_judge(ScyllaScanState *scan);
 
 #endif /* SCYLLA_EXEC_SCAN_H */

@@ -18,6 +18,7 @@
 #include "optimizer/restrictinfo.h"
 #include "plan/choose.h"
 #include "plan/order.h"
+#include "plan/parallel.h"
 #include "plan/path.h"
 #include "plan/rel_plan.h"
 #include "plan/ring.h"
@@ -224,6 +225,7 @@ scyllaGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntable
 	plan->table = scylla_table_open(foreigntableid, scylla_rel_userid(root, baserel));
 	scylla_cost_sizes(root, baserel, plan->table, &plan->sizes);
 	baserel->fdw_private = plan;
+	baserel->consider_parallel &= plan->table->options->is_parallel;
 	keep_views(root, baserel, plan->table);
 	plan->quals = scylla_rel_quals(root, baserel, baserel->baserestrictinfo);
 	scylla_unique_key_declare(baserel, plan->table);
@@ -273,6 +275,7 @@ add_shaped_path(PlannerInfo *root, RelOptInfo *rel, const ScanEstimate *estimate
 	total = startup + (total - startup) * rows / estimate->rows;
 	path = scylla_foreignscan_path(root, rel, rows, startup, total, pathkeys, NULL);
 	path->fdw_private = list_make1(shape);
+	scylla_parallel_restrict(path);
 	add_path(rel, (Path *) path);
 }
 
@@ -285,6 +288,8 @@ add_shaped_paths(PlannerInfo *root, RelOptInfo *rel, const ScanEstimate *estimat
 
 	scylla_scan_split(plan->table, plan->quals, &parts);
 	add_shaped_path(root, rel, estimate, NIL, &parts, palloc0(sizeof(ScyllaPathShape)));
+	if (rel->consider_parallel && reads_ring(&estimate->choice))
+		scylla_parallel_add_path(root, rel, &estimate->load, estimate->rows);
 	if (!scylla_enable_pushdown)
 		return;
 	for (int is_reversed = 0; is_reversed <= 1; is_reversed++)
@@ -309,6 +314,7 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, Relids required_outer,
 	ParamPathInfo *param = get_baserel_parampathinfo(root, rel, required_outer);
 	List *quals = plan->quals;
 	ScanEstimate estimate;
+	ForeignPath *path;
 	Cost startup;
 	Cost total;
 
@@ -330,8 +336,9 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, Relids required_outer,
 		return;
 	}
 	scylla_cost_scan(&estimate.load, &startup, &total);
-	add_path(rel, (Path *) scylla_foreignscan_path(root, rel, estimate.rows, startup, total, NIL,
-												   required_outer));
+	path = scylla_foreignscan_path(root, rel, estimate.rows, startup, total, NIL, required_outer);
+	scylla_parallel_restrict(path);
+	add_path(rel, (Path *) path);
 }
 
 static bool

@@ -17,6 +17,7 @@
 #include "optimizer/tlist.h"
 #include "plan/aggregate.h"
 #include "plan/order.h"
+#include "plan/parallel.h"
 #include "plan/qual.h"
 #include "plan/ring.h"
 #include "plan/scan.h"
@@ -309,6 +310,7 @@ add_upper_path(PlannerInfo *root, RelOptInfo *output_rel, UpperPath *upper)
 			clamp_row_est(rows * clauselist_selectivity(root, upper->having, 0, JOIN_INNER, NULL));
 	path = scylla_foreign_upper_path(root, output_rel, output_rel->reltarget, rows, startup, total);
 	path->fdw_private = list_make1(upper);
+	scylla_parallel_restrict(path);
 	add_path(output_rel, (Path *) path);
 }
 
@@ -431,6 +433,7 @@ add_distinct_path(PlannerInfo *root, RelOptInfo *input_rel, RelOptInfo *output_r
 															rows / input_rel->rows,
 								   NIL, NULL);
 	path->fdw_private = list_make1(shape);
+	scylla_parallel_restrict(path);
 	add_path(output_rel, (Path *) create_projection_path(root, output_rel, (Path *) path,
 														 root->upper_targets[UPPERREL_DISTINCT]));
 }

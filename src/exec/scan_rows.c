@@ -1,0 +1,138 @@
+/*
+ * Rows of pages: which of them belong to the result. The server gives some that don't: beyond what a
+ * condition left out would have kept back, for another arm, or with NULL where a range is asked for.
+ */
+#include "postgres.h"
+
+#include "exec/scan_rows.h"
+
+#include "exec/parallel.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+
+typedef enum NullInRange
+{
+	NULL_NOWHERE,
+	NULL_LATER,  /* behind the first element of a row of values: others may decide */
+	NULL_DECIDES /* the condition is not true */
+} NullInRange;
+
+/*
+ * A column that reads as NULL fulfils no range, but the server may give such rows: the row of a
+ * partition that has static columns only, when the condition was left out; and a row whose
+ * clustering cell is empty, which CQL sorts before all values.
+ */
+static NullInRange
+find_null_in_range(const ScyllaScanArm *arm, const TupleTableSlot *slot)
+{
+	NullInRange found = NULL_NOWHERE;
+
+	for (int i = 0; i < arm->condition_count; i++)
+	{
+		const ScyllaScanCondition *condition = &arm->conditions[i];
+
+		if (!scylla_operator_is_range(condition->op) || scylla_condition_is_of_token(condition))
+			continue;
+		if (slot->tts_isnull[condition->markers[0].attnum - 1])
+			return NULL_DECIDES;
+		for (int j = 1; j < condition->marker_count; j++)
+			if (slot->tts_isnull[condition->markers[j].attnum - 1])
+				found = NULL_LATER;
+	}
+	return found;
+}
+
+/* Whether a row that an arm brought is the arm's to give: the first one's whose clause is true; or,
+ * where the second one asks for the empty values of a column, that one's if it has such a value. */
+static bool
+is_of_arm(const ScyllaScanState *scan, const ScyllaScanArm *arm, ExprContext *context)
+{
+	int index = (int) (arm - scan->plan->arms);
+
+	if (scan->plan->arm_count == 1)
+		return true;
+	if (scan->empty_column >= 0)
+		return index > 0 || scan->setup->cells[scan->empty_column].len != 0;
+	for (int i = 0; i < index; i++)
+		if (ExecQual(scan->clauses[i], context))
+			return false;
+	return ExecQual(scan->clauses[index], context);
+}
+
+static bool
+is_wanted(ForeignScanState *node, const ScyllaScanArm *arm, TupleTableSlot *slot)
+{
+	ScyllaScanState *scan = node->fdw_state;
+	ExprContext *context = node->ss.ps.ps_ExprContext;
+	NullInRange null_in_range = find_null_in_range(arm, slot);
+
+	if (null_in_range == NULL_DECIDES)
+		return false;
+	context->ecxt_scantuple = slot;
+	if ((scan->needs_recheck || null_in_range == NULL_LATER) &&
+		!ExecQual(node->fdw_recheck_quals, context))
+		return false;
+	return is_of_arm(scan, arm, context);
+}
+
+bool
+scylla_scan_read_row(void *argument, ScyllaStream *stream, TupleTableSlot *slot,
+					 MemoryContext context)
+{
+	ForeignScanState *node = argument;
+	ScyllaScanState *scan = node->fdw_state;
+	ScyllaScanSetup *setup = scan->setup;
+	MemoryContext old = MemoryContextSwitchTo(context);
+	bool has_row;
+
+	while ((has_row = cql_result_next_row(stream->page, setup->cells)))
+	{
+		scylla_tuple_store(setup->reader, setup->cells, slot);
+		if (is_wanted(node, stream->variant->arm, slot))
+			break;
+		ExecClearTuple(slot);
+		MemoryContextReset(context);
+		scan->removed_rows++;
+		CHECK_FOR_INTERRUPTS();
+	}
+	MemoryContextSwitchTo(old);
+	return has_row;
+}
+
+ScyllaStream *
+scylla_scan_stream(ScyllaScanState *scan)
+{
+	ScyllaFanout *fanout = scan->setup->fanout;
+
+	if (scan->stream != NULL)
+		return scan->stream;
+	scan->is_pending = scan->is_async && !scylla_fanout_poll(fanout);
+	if (!scan->is_pending)
+		scan->stream = scylla_fanout_next(fanout);
+	return scan->stream;
+}
+
+void
+scylla_scan_release(ScyllaScanState *scan)
+{
+	scylla_fanout_release(scan->setup->fanout, scan->stream);
+	scan->stream = NULL;
+	scylla_parallel_publish(scan);
+}
+
+bool
+scylla_scan_next_row(ForeignScanState *node, TupleTableSlot *slot)
+{
+	ScyllaScanState *scan = node->fdw_state;
+	MemoryContext context = node->ss.ps.ps_ExprContext->ecxt_per_tuple_memory;
+
+	if (scan->merge != NULL)
+		return scylla_merge_next(scan->merge, slot);
+	while (scylla_scan_stream(scan) != NULL)
+	{
+		if (scylla_scan_read_row(node, scan->stream, slot, context))
+			return true;
+		scylla_scan_release(scan);
+	}
+	return false;
+}
