@@ -1,17 +1,13 @@
 /*
  * The life of a request: made and started by submit, sent on a link, advanced by what comes back
- * (an answer, UNPREPARED and its recovery, an error that another node may not give, a deadline,
- * the connection's end), done. Only finish() makes it done.
+ * (answer.c), done. Only finish() makes it done.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "cql/mem.h"
 #include "cql/session.h"
 #include "cql/wire/request.h"
 
-/* A server whose cache evicts in a circle may ask again; more often than this it is no accident. */
-#define MAX_REPREPARES 2
 /* [value] counts are a [short] (v4, section 4.1.4). */
 #define MAX_VALUES 65535
 /* Keys beyond these are not hashed, so their requests go to any node. */
@@ -42,46 +38,11 @@ cql_request_fail(cql_request *request, const cql_error *error)
 	finish(request);
 }
 
-static void
-succeed(cql_request *request)
+void
+cql_request_succeed(cql_request *request)
 {
 	request->error.kind = CQL_ERROR_NONE; /* that of an earlier try */
 	finish(request);
-}
-
-/* Where it happened. */
-static void
-sign_error(const cql_request *request, cql_error *error)
-{
-	const cql_link *link = request->link;
-
-	if (link == NULL)
-		return;
-	snprintf(error->node, sizeof error->node, "%s", link->conn.node);
-	if (link->is_ready && link->node->shard_count > 0)
-		error->shard = (int32_t) link->shard;
-}
-
-static void
-fail(cql_request *request, cql_error_kind kind, bool may_be_applied, const char *text)
-{
-	cql_error error;
-
-	cql_error_set(&error, kind, "%s", text);
-	error.may_be_applied = may_be_applied;
-	sign_error(request, &error);
-	cql_request_fail(request, &error);
-}
-
-/* The peer sent bytes that mean nothing: no more is to be trusted on that connection. */
-static void
-fail_malformed(cql_request *request, const char *text)
-{
-	cql_link *link = request->link;
-
-	fail(request, CQL_ERROR_PROTOCOL, true, text);
-	if (link != NULL)
-		cql_conn_close(&link->conn, CQL_ERROR_PROTOCOL, "%s", text);
 }
 
 /* ---- making ---- */
@@ -112,8 +73,8 @@ set_frame(cql_request *request, cql_writer *writer)
 	return request->exchange.frame != NULL;
 }
 
-static bool
-set_prepare_frame(cql_request *request, const char *text)
+bool
+cql_request_set_prepare(cql_request *request, const char *text)
 {
 	cql_writer writer;
 
@@ -139,13 +100,13 @@ cql_prepare_submit(cql_session *session, const char *cql, cql_request **out, cql
 	if (statement != NULL)
 	{
 		request->statement = cql_statement_share(statement);
-		succeed(request);
+		cql_request_succeed(request);
 	}
 	else
 	{
 		request->timeout_ms = session->request_timeout_ms;
 		request->text = cql_copy_text(cql, strlen(cql));
-		if (request->text == NULL || !set_prepare_frame(request, cql))
+		if (request->text == NULL || !cql_request_set_prepare(request, cql))
 		{
 			cql_error_set(error, CQL_ERROR_NO_MEMORY, "out of memory");
 			cql_request_free(request);
@@ -319,8 +280,6 @@ cql_request_send(cql_request *request, cql_link *link)
 	return true;
 }
 
-/* ---- trying again ---- */
-
 bool
 cql_request_has_tried(const cql_request *request, const cql_node *node)
 {
@@ -330,91 +289,11 @@ cql_request_has_tried(const cql_request *request, const cql_node *node)
 	return false;
 }
 
-/* Send another frame for the same request, where the last one went if that is still there. */
-static void
-run_again(cql_request *request, cql_request_step step)
-{
-	request->step = step;
-	request->pin = request->link;
-	request->link = NULL;
-	cql_session_enqueue(request->session, request);
-}
-
-/* Is there a node that it may still go to? */
-static bool
-has_other_node(const cql_request *request)
-{
-	const cql_session *session = request->session;
-
-	for (int i = 0; i < session->topology.node_count; i++)
-	{
-		const cql_node *node = session->topology.nodes[i];
-
-		if ((node->is_member || node->is_contact) && !cql_request_has_tried(request, node) &&
-			cql_route_allows(session, request, node))
-			return true;
-	}
-	return false;
-}
-
-/* EXECUTE's frame again, where PREPARE's was; what of it was answered is let go. */
-static void
-restore_frame(cql_request *request)
-{
-	uint8_t *frame = request->exchange.frame;
-	size_t frame_len = request->exchange.frame_len;
-
-	if (request->step == CQL_STEP_REPREPARE)
-	{
-		frame = request->kept_frame;
-		frame_len = request->kept_frame_len;
-		request->kept_frame = NULL;
-		request->step = CQL_STEP_RUN;
-	}
-	else
-		request->exchange.frame = NULL;
-	cql_exchange_cleanup(&request->exchange);
-	request->exchange.frame = frame;
-	request->exchange.frame_len = frame_len;
-}
-
-/* A try failed: make another one, or false. */
-static bool
-try_again(cql_request *request, const cql_error *error)
-{
-	cql_session *session = request->session;
-	cql_retry_verdict verdict = cql_retry_judge(error, request->is_idempotent);
-	cql_node *node = request->link->node;
-
-	if (verdict.retry == CQL_RETRY_NOT || request->retry_count >= session->max_retries ||
-		(verdict.is_once && request->was_repeated_once))
-		return false;
-	if (verdict.retry == CQL_RETRY_NEXT && request->tried_count < CQL_MAX_TRIED &&
-		!cql_request_has_tried(request, node))
-		request->tried[request->tried_count++] = node->id;
-	/* A broken connection says little of its node: it may be asked again. */
-	request->may_return = error->kind == CQL_ERROR_LOST && !has_other_node(request);
-	if (verdict.retry == CQL_RETRY_NEXT && !request->may_return && !has_other_node(request))
-		return false;
-	request->was_repeated_once |= verdict.is_once;
-	if (verdict.is_paused)
-		request->not_before_ms = cql_net_now_ms() + cql_retry_pause_ms(request->retry_count,
-																	   cql_session_random(session));
-	request->retry_count++;
-	request->error = *error;
-	request->error.may_be_applied &= request->step == CQL_STEP_RUN;
-	restore_frame(request);
-	if (verdict.retry == CQL_RETRY_NEXT)
-		request->link = NULL;
-	run_again(request, request->step);
-	return true;
-}
-
 void
 cql_request_expire(cql_request *request)
 {
 	const cql_pool *pool = &request->session->pool;
-	char text[96];
+	cql_error error;
 
 	if (request->error.kind != CQL_ERROR_NONE)
 		cql_request_fail(request, &request->error);
@@ -422,267 +301,9 @@ cql_request_expire(cql_request *request)
 		cql_request_fail(request, &pool->failure);
 	else
 	{
-		snprintf(text, sizeof text, "no connection took it within %u ms", request->timeout_ms);
-		fail(request, CQL_ERROR_UNREACHABLE, false, text);
-	}
-}
-
-/* ---- answers ---- */
-
-/* For the views: a try on this shard ended, */
-static void
-count_try(const cql_request *request)
-{
-	const cql_link *link = request->link;
-	cql_shard *shard = &link->node->shards[link->shard];
-
-	shard->requests++;
-	if (request->exchange.state == CQL_EXCHANGE_ANSWERED && shard->latency != NULL)
-		cql_latency_add(shard->latency, request->session->loop->now_us - request->sent_us);
-}
-
-/* and not as it should. */
-static void
-count_error(const cql_request *request)
-{
-	request->link->node->shards[request->link->shard].errors++;
-}
-
-/* The server has forgotten the statement: teach it again, then run the kept frame. */
-static void
-reprepare(cql_request *request)
-{
-	request->kept_frame = request->exchange.frame;
-	request->kept_frame_len = request->exchange.frame_len;
-	request->exchange.frame = NULL;
-	cql_exchange_cleanup(&request->exchange);
-	request->reprepare_count++;
-	if (set_prepare_frame(request, request->statement->text))
-		run_again(request, CQL_STEP_REPREPARE);
-	else
-		fail(request, CQL_ERROR_NO_MEMORY, false, "out of memory");
-}
-
-static void
-take_error(cql_request *request, cql_reader *body)
-{
-	cql_view statement_id;
-	cql_error error;
-
-	cql_error_set(&error, CQL_ERROR_NONE, "%s", "");
-	cql_read_error(body, request->link->conn.supported.rate_limit_code, &error, &statement_id);
-	if (body->failed)
-	{
-		fail_malformed(request, "a malformed ERROR message");
-		return;
-	}
-	if (error.kind == CQL_ERROR_SERVER && error.server_code == CQL_SERVER_UNPREPARED &&
-		request->step == CQL_STEP_RUN && request->statement != NULL &&
-		request->reprepare_count < MAX_REPREPARES)
-	{
-		reprepare(request);
-		return;
-	}
-	count_error(request);
-	sign_error(request, &error);
-	if (!try_again(request, &error))
+		cql_error_set(&error, CQL_ERROR_UNREACHABLE, "no connection took it within %u ms",
+					  request->timeout_ms);
 		cql_request_fail(request, &error);
-}
-
-static bool
-has_same_columns(const cql_metadata *a, const cql_metadata *b)
-{
-	if (a->column_count != b->column_count)
-		return false;
-	for (int32_t i = 0; i < a->column_count; i++)
-	{
-		if (strcmp(a->columns[i].name, b->columns[i].name) != 0 ||
-			!cql_type_equal(a->columns[i].type, b->columns[i].type))
-			return false;
-	}
-	return true;
-}
-
-/* PREPARED after UNPREPARED: the bound values stand if they still mean the same. */
-static void
-resume(cql_request *request, const cql_prepared *prepared)
-{
-	const cql_statement *statement = request->statement;
-
-	if (prepared->id.len != statement->id_len ||
-		memcmp(prepared->id.data, statement->id, statement->id_len) != 0 ||
-		!has_same_columns(prepared->bind, statement->bind))
-	{
-		cql_cache_remove(&request->session->cache, request->statement);
-		fail(request, CQL_ERROR_CHANGED, false, "the statement has changed since it was prepared");
-		return;
-	}
-	/* This answer will tell its own columns; who prepares the text from now on gets the new ones. */
-	if (!has_same_columns(prepared->result, statement->result))
-		cql_cache_remove(&request->session->cache, request->statement);
-	restore_frame(request);
-	run_again(request, CQL_STEP_RUN);
-}
-
-/* PREPARED for the user: a new statement, unless somebody else's same PREPARE came first. */
-static void
-take_statement(cql_request *request, const cql_prepared *prepared)
-{
-	cql_statement_cache *cache = &request->session->cache;
-	cql_statement *statement = cql_cache_find(cache, request->text);
-
-	if (statement != NULL)
-		request->statement = cql_statement_share(statement);
-	else
-	{
-		request->statement = cql_statement_new(request->text, prepared);
-		if (request->statement == NULL)
-		{
-			fail(request, CQL_ERROR_NO_MEMORY, false, "out of memory");
-			return;
-		}
-		cql_cache_add(cache, request->statement);
-	}
-	succeed(request);
-}
-
-static void
-take_prepared(cql_request *request, cql_reader *body)
-{
-	const cql_supported *supported = &request->link->conn.supported;
-	cql_prepared prepared = {0};
-	bool is_out_of_memory = false;
-
-	if (cql_read_int(body) == CQL_RESULT_PREPARED)
-		cql_read_prepared(body, supported->has_metadata_id, supported->lwt_mask, &prepared,
-						  &is_out_of_memory);
-	if (is_out_of_memory)
-		fail(request, CQL_ERROR_NO_MEMORY, false, "out of memory");
-	else if (body->failed || prepared.bind == NULL || prepared.result == NULL)
-		fail_malformed(request, "a malformed answer to PREPARE");
-	else if (request->step == CQL_STEP_REPREPARE)
-		resume(request, &prepared);
-	else
-		take_statement(request, &prepared);
-	if (prepared.bind != NULL)
-		cql_metadata_release(prepared.bind);
-	if (prepared.result != NULL)
-		cql_metadata_release(prepared.result);
-}
-
-/* What the answer tells beside the rows. */
-static void
-take_remarks(cql_request *request)
-{
-	cql_result *result = request->result;
-	cql_statement *statement = request->statement;
-	cql_cell tablet;
-
-	memcpy(result->node, request->link->conn.node, CQL_NODE_NAME_LEN);
-	result->shard = request->link->node->shard_count > 0 ? (int32_t) request->link->shard : -1;
-	result->retry_count = request->retry_count;
-	if (statement == NULL)
-		return;
-	statement->counters.calls++;
-	statement->counters.retries += (uint64_t) request->retry_count;
-	statement->counters.rows += (uint64_t) result->row_count;
-	statement->counters.bytes += result->block_len;
-	/* This answer tells its own columns; who prepares the text from now on gets the new ones. */
-	if (result->head.new_metadata_id.len > 0)
-		cql_cache_remove(&request->session->cache, statement);
-	if (statement->bind->column_count > 0 &&
-		cql_frame_find_payload(&result->prefix, "tablets-routing-v1", &tablet))
-		cql_table_learn(request->session, &statement->bind->columns[0], tablet);
-}
-
-static void
-take_rows(cql_request *request)
-{
-	cql_metadata *known = request->statement != NULL ? request->statement->result : NULL;
-	uint8_t *block = request->exchange.body;
-
-	request->exchange.body = NULL;
-	switch (cql_result_new(block, &request->exchange.header, known, &request->result))
-	{
-		case CQL_RESULT_OK:
-			take_remarks(request);
-			succeed(request);
-			break;
-		case CQL_RESULT_NO_MEMORY:
-			fail(request, CQL_ERROR_NO_MEMORY, true, "out of memory");
-			break;
-		case CQL_RESULT_MALFORMED:
-			fail_malformed(request, "a malformed RESULT message");
-			break;
-	}
-}
-
-static void
-take_answer(cql_request *request)
-{
-	const cql_frame_header *header = &request->exchange.header;
-	cql_reader body = cql_reader_over(request->exchange.body, header->body_len);
-	cql_frame_prefix prefix;
-
-	if (header->opcode == CQL_OPCODE_RESULT && request->step == CQL_STEP_RUN)
-	{
-		take_rows(request);
-		return;
-	}
-	cql_frame_read_prefix(&body, header->flags, &prefix);
-	if (header->opcode == CQL_OPCODE_ERROR)
-		take_error(request, &body);
-	else if (header->opcode == CQL_OPCODE_RESULT)
-		take_prepared(request, &body);
-	else
-		fail_malformed(request, "an answer of a kind that answers no request");
-}
-
-/* The connection broke: what it never sent goes to the next one, the rest fails. */
-static void
-take_loss(cql_request *request)
-{
-	cql_error error = request->link->conn.error;
-
-	if (!request->exchange.is_begun)
-	{
-		request->exchange.state = CQL_EXCHANGE_IDLE;
-		run_again(request, request->step);
-		return;
-	}
-	count_error(request);
-	error.may_be_applied = true;
-	sign_error(request, &error);
-	if (!try_again(request, &error))
-		cql_request_fail(request, &error);
-}
-
-void
-cql_request_advance(cql_request *request)
-{
-	char text[96];
-
-	count_try(request);
-	switch (request->exchange.state)
-	{
-		case CQL_EXCHANGE_ANSWERED:
-			take_answer(request);
-			break;
-		case CQL_EXCHANGE_LOST:
-			take_loss(request);
-			break;
-		case CQL_EXCHANGE_TIMED_OUT:
-			count_error(request);
-			snprintf(text, sizeof text, "no answer within %u ms", request->timeout_ms);
-			fail(request, CQL_ERROR_TIMEOUT, request->exchange.is_begun, text);
-			break;
-		case CQL_EXCHANGE_NO_MEMORY:
-			fail(request, CQL_ERROR_NO_MEMORY, true, "out of memory for the answer");
-			break;
-		case CQL_EXCHANGE_IDLE:
-		case CQL_EXCHANGE_QUEUED:
-		case CQL_EXCHANGE_SENT:
-			break; /* not done: never handed to us */
 	}
 }
 

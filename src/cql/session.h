@@ -146,10 +146,13 @@ struct cql_request
 extern CQL_MUST_CHECK cql_status cql_request_submit_on(cql_session *session,
 													   const cql_request_spec *spec, cql_link *link,
 													   cql_request **request, cql_error *error);
+/* Give it the frame that prepares a text; false: out of memory. */
+extern bool cql_request_set_prepare(cql_request *request, const char *text);
 /* The request's exchange is done, in whatever way: take the next step or finish. */
 extern void cql_request_advance(cql_request *request);
 /* Finish it with an error that was copied from somewhere. */
 extern void cql_request_fail(cql_request *request, const cql_error *error);
+extern void cql_request_succeed(cql_request *request);
 /* Put it on a link; false when that takes no more now. */
 extern bool cql_request_send(cql_request *request, cql_link *link);
 /* Its time is over before it was on a link (again). */

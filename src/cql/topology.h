@@ -116,6 +116,15 @@ extern cql_link *cql_topology_pick_link(const cql_session *session);
 extern const cql_keyspace *cql_topology_keyspace(const cql_topology *topology, const char *name);
 extern cql_node *cql_topology_host(const cql_topology *topology, const uint8_t *host_id);
 
+/* NULL: out of memory, or too many. */
+extern cql_node *cql_topology_add_node(cql_topology *topology, const cql_contact *address);
+
+/* ---- what a reading brought (topology_rows.c) ---- */
+
+/* False: it cannot be taken over, and nothing but nodes may have changed. */
+extern bool cql_topology_take(cql_session *session, cql_result *const *results);
+extern void cql_keyspaces_free(cql_keyspace *keyspaces, int count);
+
 /* ---- tables (table.c) ---- */
 
 /* After a turn: read the tablets of those that are wanted. */
