@@ -23,32 +23,34 @@ cql_rank_of(const cql_topology *topology, const cql_node *node)
 
 int
 cql_locate(const cql_topology *topology, const cql_placement *placement, int64_t token,
-		   cql_target *targets)
+		   cql_tablet_replica *replicas)
 {
-	const cql_tablet_replica *replicas;
-	uint16_t nodes[CQL_MAX_REPLICAS];
+	const cql_tablet_replica *found;
+	const uint16_t *nodes;
 	int count;
 
 	if (placement->table != NULL)
 	{
-		count = cql_tablets_find(&placement->table->tablets, token, &replicas);
+		count = cql_tablets_find(&placement->table->tablets, token, &found);
 		for (int i = 0; i < count; i++)
-			targets[i] = (cql_target) {topology->nodes[replicas[i].node], replicas[i].shard};
+			replicas[i] = found[i];
 		return count;
 	}
 	if (placement->keyspace == NULL)
 		return 0;
-	count = cql_ring_replicas(&topology->ring, &placement->keyspace->replication, token,
-							  placement->dc, nodes);
+	count = cql_ring_recall(&topology->ring, placement->keyspace->replication, token, placement->dc,
+							&nodes);
 	for (int i = 0; i < count; i++)
-	{
-		cql_node *node = topology->nodes[nodes[i]];
-
-		targets[i].node = node;
-		targets[i].shard =
-			node->shard_count > 0
-				? (int32_t) cql_shard_of_token(token, node->shard_count, node->ignore_msb)
-				: -1;
-	}
+		replicas[i] = (cql_tablet_replica) {nodes[i], CQL_NO_ID};
 	return count;
+}
+
+int32_t
+cql_shard_at(const cql_node *node, const cql_tablet_replica *replica, int64_t token)
+{
+	if (replica->shard != CQL_NO_ID)
+		return replica->shard;
+	return node->shard_count > 0
+			   ? (int32_t) cql_shard_of_token(token, node->shard_count, node->ignore_msb)
+			   : -1;
 }

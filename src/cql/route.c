@@ -29,6 +29,13 @@ cql_route_allows(const cql_session *session, const cql_request *request, const c
 		   cql_rank_of(&session->topology, node) != CQL_ELSEWHERE;
 }
 
+/* A node that serves a request best, and its shard (-1: any). */
+typedef struct target
+{
+	cql_node *node;
+	int32_t shard;
+} target;
+
 static bool
 is_open_to(const cql_session *session, const cql_request *request, const cql_node *node)
 {
@@ -55,9 +62,9 @@ locate_statement(cql_session *session, cql_statement *statement)
 						   : NULL;
 }
 
-/* The nodes and shards that hold a request's rows; returns how many, 0: not known. */
+/* Who has a request's rows; returns how many, 0: not known. */
 static int
-find_targets(cql_session *session, const cql_request *request, cql_target *targets)
+find_replicas(cql_session *session, const cql_request *request, cql_tablet_replica *replicas)
 {
 	const cql_topology *topology = &session->topology;
 	cql_statement *statement = request->statement;
@@ -67,7 +74,7 @@ find_targets(cql_session *session, const cql_request *request, cql_target *targe
 		locate_statement(session, statement);
 	placement = (cql_placement) {statement->keyspace, statement->table,
 								 request->is_local ? topology->local_dc : CQL_NO_ID};
-	return cql_locate(topology, &placement, request->token, targets);
+	return cql_locate(topology, &placement, request->token, replicas);
 }
 
 /* ---- links ---- */
@@ -87,7 +94,7 @@ better_link(cql_link *a, cql_link *b)
 }
 
 static bool
-is_of_shard(const cql_link *link, const cql_target *wanted)
+is_of_shard(const cql_link *link, const target *wanted)
 {
 	return link->node == wanted->node && (wanted->shard < 0 || link->node->shard_count == 0 ||
 										  link->shard == (uint32_t) wanted->shard);
@@ -95,7 +102,7 @@ is_of_shard(const cql_link *link, const cql_target *wanted)
 
 /* That of the shard, or another one of the node. NULL: none takes a request. */
 static cql_link *
-link_to(const cql_session *session, const cql_target *wanted)
+link_to(const cql_session *session, const target *wanted)
 {
 	const cql_node *node = wanted->node;
 	cql_link *best = NULL;
@@ -126,10 +133,11 @@ first_replica(cql_session *session, const cql_request *request)
 
 /* The nearest replica that has a link; *first is the one that should have had one. */
 static cql_link *
-pick_replica(cql_session *session, const cql_request *request, cql_target *first)
+pick_replica(cql_session *session, const cql_request *request, target *first)
 {
-	cql_target targets[CQL_MAX_REPLICAS];
-	int count = find_targets(session, request, targets);
+	const cql_topology *topology = &session->topology;
+	cql_tablet_replica replicas[CQL_MAX_REPLICAS];
+	int count = find_replicas(session, request, replicas);
 	int start = count > 0 ? (int) (first_replica(session, request) % (uint32_t) count) : 0;
 	cql_link *poor = NULL;
 
@@ -138,15 +146,18 @@ pick_replica(cql_session *session, const cql_request *request, cql_target *first
 	{
 		for (int i = 0; i < count; i++)
 		{
-			const cql_target *at = &targets[(start + i) % count];
+			const cql_tablet_replica *at =
+				&replicas[start + i < count ? start + i : start + i - count];
+			target here = {.node = topology->nodes[at->node]};
 			cql_link *link;
 
-			if (cql_rank_of(&session->topology, at->node) != near ||
-				!is_open_to(session, request, at->node))
+			if (cql_rank_of(topology, here.node) != near ||
+				!is_open_to(session, request, here.node))
 				continue;
+			here.shard = cql_shard_at(here.node, at, request->token);
 			if (first->node == NULL)
-				*first = *at;
-			link = link_to(session, at);
+				*first = here;
+			link = link_to(session, &here);
 			if (link != NULL && cql_link_judge(link) == CQL_LINK_FIT)
 				return link;
 			if (poor == NULL)
@@ -205,7 +216,7 @@ want_another(cql_session *session, const cql_request *request)
 cql_link *
 cql_route_pick(cql_session *session, cql_request *request)
 {
-	cql_target first = {NULL, -1};
+	target first = {NULL, -1};
 	cql_link *link = NULL;
 
 	if (request->pin != NULL && cql_link_judge(request->pin) != CQL_LINK_UNFIT)

@@ -221,17 +221,12 @@ typedef struct cql_placement
 	uint16_t dc;                  /* only replicas there; CQL_NO_ID: all */
 } cql_placement;
 
-/* A node that has them, and its shard (-1: any). */
-typedef struct cql_target
-{
-	cql_node *node;
-	int32_t shard;
-} cql_target;
-
 /* The replicas of a token in their order; returns how many (at most CQL_MAX_REPLICAS), 0: not
- * known. */
+ * known. Shards are NO_ID where they follow from the token. */
 extern int cql_locate(const cql_topology *topology, const cql_placement *placement, int64_t token,
-					  cql_target *targets);
+					  cql_tablet_replica *replicas);
+/* The shard of a replica, which is on that node; -1: the node has none. */
+extern int32_t cql_shard_at(const cql_node *node, const cql_tablet_replica *replica, int64_t token);
 
 /* Smaller is nearer. */
 typedef enum cql_rank

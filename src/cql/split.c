@@ -13,7 +13,7 @@ typedef struct ring_stretch
 {
 	cql_token_range range;
 	int count;
-	cql_target replicas[CQL_MAX_REPLICAS]; /* of its last token */
+	cql_tablet_replica replicas[CQL_MAX_REPLICAS]; /* of its last token */
 } ring_stretch;
 
 /* A walk along the ring. */
@@ -71,10 +71,9 @@ begin_walk(ring_walk *walk, const cql_topology *topology, const cql_placement *p
 	look_ahead(walk);
 }
 
-/* In whatever order. The shard of a vnode is another one at every token, so only those of tablets
- * count. */
+/* In whatever order. */
 static bool
-has_same_replicas(const ring_walk *walk, const ring_stretch *a, const ring_stretch *b)
+has_same_replicas(const ring_stretch *a, const ring_stretch *b)
 {
 	if (a->count != b->count)
 		return false;
@@ -82,9 +81,8 @@ has_same_replicas(const ring_walk *walk, const ring_stretch *a, const ring_stret
 	{
 		int j = 0;
 
-		while (j < b->count &&
-			   (a->replicas[i].node != b->replicas[j].node ||
-				(walk->placement.table != NULL && a->replicas[i].shard != b->replicas[j].shard)))
+		while (j < b->count && (a->replicas[i].node != b->replicas[j].node ||
+								a->replicas[i].shard != b->replicas[j].shard))
 			j++;
 		if (j == b->count)
 			return false;
@@ -100,7 +98,7 @@ next_stretch(ring_walk *walk, ring_stretch *out)
 		return false;
 	*out = walk->next;
 	look_ahead(walk);
-	while (!walk->is_over && has_same_replicas(walk, out, &walk->next))
+	while (!walk->is_over && has_same_replicas(out, &walk->next))
 	{
 		out->range.end = walk->next.range.end;
 		look_ahead(walk);
@@ -141,27 +139,30 @@ part_of(cql_token_range range, uint64_t index, uint64_t count)
 static void
 assign(const ring_walk *walk, uint64_t *loads, cql_ring_piece *piece)
 {
-	cql_target targets[CQL_MAX_REPLICAS];
-	int count = cql_locate(walk->topology, &walk->placement, piece->range.end, targets);
-	const cql_target *best = NULL;
+	const cql_topology *topology = walk->topology;
+	cql_tablet_replica replicas[CQL_MAX_REPLICAS];
+	int count = cql_locate(topology, &walk->placement, piece->range.end, replicas);
+	const cql_node *best = NULL;
+	int32_t shard;
 
 	piece->replica = 0;
 	piece->owner = CQL_NO_OWNER;
 	for (int i = 0; i < count; i++)
 	{
-		cql_rank rank = cql_rank_of(walk->topology, targets[i].node);
-		cql_rank best_rank =
-			best != NULL ? cql_rank_of(walk->topology, best->node) : CQL_RANK_COUNT;
+		const cql_node *node = topology->nodes[replicas[i].node];
+		cql_rank rank = cql_rank_of(topology, node);
+		cql_rank best_rank = best != NULL ? cql_rank_of(topology, best) : CQL_RANK_COUNT;
 
-		if (rank < best_rank ||
-			(rank == best_rank && loads[targets[i].node->id] < loads[best->node->id]))
-			best = &targets[i];
+		if (rank > best_rank || (rank == best_rank && loads[node->id] >= loads[best->id]))
+			continue;
+		best = node;
+		piece->replica = (uint32_t) i;
 	}
 	if (best == NULL)
 		return;
-	loads[best->node->id] += width_of(piece->range);
-	piece->replica = (uint32_t) (best - targets);
-	piece->owner = (uint32_t) best->node->id << 16 | (uint16_t) (best->shard < 0 ? 0 : best->shard);
+	loads[best->id] += width_of(piece->range);
+	shard = cql_shard_at(best, &replicas[piece->replica], piece->range.end);
+	piece->owner = (uint32_t) best->id << 16 | (uint16_t) (shard < 0 ? 0 : shard);
 }
 
 static int

@@ -114,7 +114,7 @@ cql_table_find(cql_session *session, const cql_keyspace *keyspace, const char *n
 	cql_table *table = NULL;
 
 	/* Tablets are made by this strategy alone. */
-	if (session->has_tablets && keyspace->replication.strategy == CQL_STRATEGY_NETWORK)
+	if (session->has_tablets && keyspace->replication->strategy == CQL_STRATEGY_NETWORK)
 		table = find_or_add_table(&session->topology, keyspace->name, name);
 	return table != NULL && table->has_tablets ? table : NULL;
 }
@@ -401,7 +401,7 @@ cql_session_learn_ring(cql_session *session, const char *keyspace, const char *n
 		return false;
 	known = cql_topology_keyspace(topology, keyspace);
 	if (known == NULL || !session->has_tablets ||
-		known->replication.strategy != CQL_STRATEGY_NETWORK)
+		known->replication->strategy != CQL_STRATEGY_NETWORK)
 		return true;
 	table = find_or_add_table(topology, keyspace, name);
 	if (table == NULL)

@@ -14,7 +14,9 @@
 typedef struct cql_keyspace
 {
 	char *name;
-	cql_replication replication;
+	/* that of the first keyspace which is replicated in the same way, perhaps itself */
+	const cql_replication *replication;
+	cql_replication own;
 } cql_keyspace;
 
 /* A table that may have tablets. Its address is stable until the topology says it is gone. */

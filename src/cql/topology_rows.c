@@ -281,6 +281,16 @@ cql_keyspaces_free(cql_keyspace *keyspaces, int count)
 	cql_release(keyspaces);
 }
 
+static void
+share_replication(cql_keyspace *keyspaces, int at)
+{
+	int i = 0;
+
+	while (memcmp(&keyspaces[i].own, &keyspaces[at].own, sizeof keyspaces[i].own) != 0)
+		i++;
+	keyspaces[at].replication = &keyspaces[i].own;
+}
+
 static cql_keyspace *
 read_keyspaces(cql_topology *topology, cql_result *result, int *count)
 {
@@ -299,7 +309,8 @@ read_keyspaces(cql_topology *topology, cql_result *result, int *count)
 			cql_keyspaces_free(keyspaces, *count);
 			return NULL;
 		}
-		read_replication(topology, cells[1], &keyspaces[*count].replication);
+		read_replication(topology, cells[1], &keyspaces[*count].own);
+		share_replication(keyspaces, *count);
 		(*count)++;
 	}
 	return keyspaces;

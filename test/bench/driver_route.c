@@ -17,7 +17,7 @@
 
 static cql_session session;
 static cql_keyspace keyspace = {.name = "ks"};
-static cql_table table = {.keyspace = "ks", .name = "t"};
+static cql_table table = {.keyspace = "ks", .name = "t", .has_tablets = true};
 static cql_column column = {.keyspace = "ks", .table = "t", .name = "k"};
 static cql_metadata key_column = {.column_count = 1, .columns = &column};
 static cql_metadata no_columns;
@@ -70,8 +70,9 @@ make_cluster(void)
 		tokens[i] = (cql_ring_token) {(int64_t) next_number(&state), (uint16_t) (i % NODES)};
 	if (!cql_ring_init(&topology->ring, tokens, NODES * TOKENS_OF_NODE, places, NODES))
 		bench_die("out of memory");
-	keyspace.replication.strategy = CQL_STRATEGY_NETWORK;
-	keyspace.replication.factors[0] = keyspace.replication.factors[1] = 3;
+	keyspace.own.strategy = CQL_STRATEGY_NETWORK;
+	keyspace.own.factors[0] = keyspace.own.factors[1] = 3;
+	keyspace.replication = &keyspace.own;
 	topology->nodes = nodes;
 	topology->node_count = topology->member_count = NODES;
 	topology->keyspaces = &keyspace;
@@ -80,6 +81,7 @@ make_cluster(void)
 	topology->local_dc = 0;
 	topology->local_rack = CQL_NO_ID;
 	session.max_connections = NODES;
+	session.has_tablets = true;
 }
 
 static void

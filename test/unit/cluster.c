@@ -78,8 +78,11 @@ cluster_cleanup(cql_session *session)
 void
 cluster_replicate(cql_session *session, uint16_t factor, uint16_t other_factor)
 {
-	session->topology.keyspaces[0].replication =
+	cql_keyspace *keyspace = &session->topology.keyspaces[0];
+
+	keyspace->own =
 		(cql_replication) {.strategy = CQL_STRATEGY_NETWORK, .factors = {factor, other_factor}};
+	keyspace->replication = &keyspace->own;
 }
 
 cql_table *

@@ -26,7 +26,7 @@ split(cql_consistency consistency, int wanted, int max)
 }
 
 static int
-locate(int64_t token, uint16_t dc, cql_target *targets)
+locate(int64_t token, uint16_t dc, cql_tablet_replica *targets)
 {
 	const cql_topology *topology = &session.topology;
 	cql_placement placement = {&topology->keyspaces[0], cql_table_known(topology, "ks", "t"), dc};
@@ -35,7 +35,7 @@ locate(int64_t token, uint16_t dc, cql_target *targets)
 }
 
 static bool
-has_node(const cql_target *targets, int count, const cql_node *node)
+has_node(const cql_tablet_replica *targets, int count, uint16_t node)
 {
 	for (int i = 0; i < count; i++)
 		if (targets[i].node == node)
@@ -52,12 +52,12 @@ check_pieces(int count, uint16_t dc)
 	for (int i = 0; i < count; i++)
 	{
 		const cql_token_range *range = &pieces[i].range;
-		cql_target targets[CQL_MAX_REPLICAS];
-		cql_target others[CQL_MAX_REPLICAS];
+		cql_tablet_replica targets[CQL_MAX_REPLICAS];
+		cql_tablet_replica others[CQL_MAX_REPLICAS];
 		int replicas = locate(range->end, dc, targets);
 
 		assert_in_range(pieces[i].replica, 0, replicas - 1);
-		assert_int_equal(pieces[i].owner >> 16, targets[pieces[i].replica].node->id);
+		assert_int_equal(pieces[i].owner >> 16, targets[pieces[i].replica].node);
 		for (int j = 0; j < 20; j++)
 		{
 			uint64_t width = (uint64_t) range->end - (uint64_t) range->start;
@@ -210,7 +210,9 @@ test_even_pieces(void **state)
 		assert_int_equal(pieces[i].range.end, cql_ring_part((uint32_t) i, 10).end);
 	}
 	assert_int_equal(cql_session_split_ring(&session, &unknown, pieces, 5), 5);
-	session.topology.keyspaces[0].replication.strategy = CQL_STRATEGY_LOCAL;
+	cluster_cleanup(&session);
+	cluster_init(&session, nodes, 3, 256);
+	session.topology.keyspaces[0].own.strategy = CQL_STRATEGY_LOCAL;
 	assert_int_equal(split(CQL_CONSISTENCY_LOCAL_ONE, 10, MAX_PIECES), 10);
 	assert_int_equal(pieces[9].owner, CQL_NO_OWNER);
 	cluster_cleanup(&session);

@@ -50,6 +50,7 @@ test_ring_of_500_nodes(void **state)
 	static cql_place places[NODES];
 	cql_replication replication = {.strategy = CQL_STRATEGY_NETWORK, .factors = {3, 3}};
 	uint64_t seed = 1;
+	const uint16_t *found;
 	cql_ring ring;
 	double began;
 
@@ -62,7 +63,7 @@ test_ring_of_500_nodes(void **state)
 	print_message("# a ring of %d tokens: %.1f ms, %zu KiB\n", NODES * TOKENS_OF_NODE,
 				  (seconds() - began) * 1e3, cql_ring_byte_count(&ring) / 1024);
 	assert_int_equal(ring.count, NODES * TOKENS_OF_NODE);
-	/* tokens, owners, places; nothing for any keyspace */
+	/* tokens, owners, places; nothing for any keyspace before its replicas are looked up */
 	assert_in_range(cql_ring_byte_count(&ring), 1, NODES * TOKENS_OF_NODE * 11 + NODES * 4 + 1024);
 	for (int i = 0; i < 1000; i++)
 	{
@@ -80,6 +81,48 @@ test_ring_of_500_nodes(void **state)
 				/* three of three racks in each data center */
 				assert_int_not_equal(places[nodes[j]].rack, places[nodes[k]].rack);
 			}
+	}
+	(void) cql_ring_recall(&ring, &replication, 0, 1, &found);
+	print_message("# with three replicas of each token: %zu KiB\n",
+				  cql_ring_byte_count(&ring) / 1024);
+	assert_in_range(cql_ring_byte_count(&ring), 1, NODES * TOKENS_OF_NODE * 17 + NODES * 4 + 1024);
+	cql_ring_cleanup(&ring);
+}
+
+/* What is remembered is what was found, whatever the order in which replications take turns. */
+static void
+test_recall(void **state)
+{
+	static cql_ring_token tokens[60 * TOKENS_OF_NODE];
+	static cql_place places[60];
+	cql_replication replications[2 * CQL_RING_MEMOS];
+	uint64_t seed = 2;
+	cql_ring ring;
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH_OF(places); i++)
+		places[i] = (cql_place) {(uint16_t) (i % 2), (uint16_t) (i % 2 * RACKS + i / 2 % RACKS)};
+	for (size_t i = 0; i < LENGTH_OF(tokens); i++)
+		tokens[i] = (cql_ring_token) {next_token(&seed), (uint16_t) (i % LENGTH_OF(places))};
+	assert_true(
+		cql_ring_init(&ring, tokens, LENGTH_OF(tokens), places, (uint16_t) LENGTH_OF(places)));
+	for (size_t i = 0; i < LENGTH_OF(replications); i++)
+		replications[i] = (cql_replication) {.strategy = (cql_strategy) (i % 3),
+											 .factor = (uint16_t) (i + 1),
+											 .factors = {(uint16_t) i, 40}};
+	for (int i = 0; i < 20000; i++)
+	{
+		const cql_replication *replication =
+			&replications[(uint64_t) next_token(&seed) % LENGTH_OF(replications)];
+		uint16_t dc = i % 3 < 2 ? (uint16_t) (i % 3) : CQL_NO_ID;
+		int64_t token = next_token(&seed);
+		uint16_t expected[CQL_MAX_REPLICAS];
+		const uint16_t *found;
+		int count = cql_ring_replicas(&ring, replication, token, dc, expected);
+
+		assert_int_equal(cql_ring_recall(&ring, replication, token, dc, &found), count);
+		if (count > 0)
+			assert_memory_equal(found, expected, (size_t) count * sizeof *expected);
 	}
 	cql_ring_cleanup(&ring);
 }
@@ -196,6 +239,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ring_of_500_nodes),
+		cmocka_unit_test(test_recall),
 		cmocka_unit_test(test_tablets_of_100_tables),
 		cmocka_unit_test(test_tablets_refuse_an_empty_range),
 		cmocka_unit_test(test_parts),

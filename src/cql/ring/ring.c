@@ -9,6 +9,14 @@
 
 #include "cql/mem.h"
 
+struct cql_ring_memo
+{
+	const cql_replication *replication; /* NULL: it is free */
+	uint16_t dc;
+	int width;
+	uint16_t *nodes; /* `width` for each token; CQL_NO_ID: none, the first one: not looked up yet */
+};
+
 static int
 compare_tokens(const void *a, const void *b)
 {
@@ -51,6 +59,9 @@ count_places(cql_ring *ring)
 void
 cql_ring_cleanup(cql_ring *ring)
 {
+	for (int i = 0; ring->memos != NULL && i < CQL_RING_MEMOS; i++)
+		cql_release(ring->memos[i].nodes);
+	cql_release(ring->memos);
 	cql_release(ring->tokens);
 	cql_release(ring->starts);
 	cql_release(ring->owners);
@@ -61,9 +72,14 @@ cql_ring_cleanup(cql_ring *ring)
 size_t
 cql_ring_byte_count(const cql_ring *ring)
 {
-	return sizeof *ring + ring->count * (sizeof *ring->tokens + sizeof *ring->owners) +
-		   ring->node_limit * sizeof *ring->places +
-		   (((size_t) 1 << ring->start_bits) + 1) * sizeof *ring->starts;
+	size_t size = sizeof *ring + ring->count * (sizeof *ring->tokens + sizeof *ring->owners) +
+				  ring->node_limit * sizeof *ring->places +
+				  (((size_t) 1 << ring->start_bits) + 1) * sizeof *ring->starts +
+				  CQL_RING_MEMOS * sizeof *ring->memos;
+
+	for (int i = 0; i < CQL_RING_MEMOS; i++)
+		size += ring->count * (size_t) ring->memos[i].width * sizeof *ring->memos[i].nodes;
+	return size;
 }
 
 /* The upper bits of a token, in the ring's order. */
@@ -104,7 +120,8 @@ cql_ring_init(cql_ring *ring, cql_ring_token *tokens, size_t count, const cql_pl
 	ring->tokens = cql_alloc(count * sizeof *ring->tokens);
 	ring->owners = cql_alloc(count * sizeof *ring->owners);
 	ring->places = cql_alloc(node_limit * sizeof *ring->places);
-	if (ring->tokens == NULL || ring->owners == NULL || ring->places == NULL)
+	ring->memos = cql_alloc_zero(CQL_RING_MEMOS * sizeof *ring->memos);
+	if (ring->tokens == NULL || ring->owners == NULL || ring->places == NULL || ring->memos == NULL)
 	{
 		cql_ring_cleanup(ring);
 		return false;
@@ -219,25 +236,85 @@ find_network(const cql_ring *ring, const cql_replication *replication, size_t at
 	return count;
 }
 
-int
-cql_ring_replicas(const cql_ring *ring, const cql_replication *replication, int64_t token,
-				  uint16_t dc, uint16_t *nodes)
+/* Of the token at an index. */
+static int
+find_replicas(const cql_ring *ring, const cql_replication *replication, size_t at, uint16_t dc,
+			  uint16_t *nodes)
 {
-	if (ring->count == 0)
-		return 0;
 	switch (replication->strategy)
 	{
 		case CQL_STRATEGY_SIMPLE:
 			return find_simple(ring,
 							   replication->factor < CQL_MAX_REPLICAS ? replication->factor
 																	  : CQL_MAX_REPLICAS,
-							   cql_ring_find(ring, token), nodes);
+							   at, nodes);
 		case CQL_STRATEGY_NETWORK:
-			return find_network(ring, replication, cql_ring_find(ring, token), dc, nodes);
+			return find_network(ring, replication, at, dc, nodes);
 		case CQL_STRATEGY_LOCAL:
 			break;
 	}
 	return 0;
+}
+
+int
+cql_ring_replicas(const cql_ring *ring, const cql_replication *replication, int64_t token,
+				  uint16_t dc, uint16_t *nodes)
+{
+	return ring->count > 0 ? find_replicas(ring, replication, cql_ring_find(ring, token), dc, nodes)
+						   : 0;
+}
+
+/* ---- what is remembered ---- */
+
+/* The one of a replication; a new one takes the place of the oldest. NULL: there are no replicas, or
+ * no memory. */
+static cql_ring_memo *
+find_memo(const cql_ring *ring, const cql_replication *replication, uint16_t dc)
+{
+	cql_ring_memo *memos = ring->memos;
+	cql_ring_memo memo = {.replication = replication, .dc = dc};
+	uint16_t nodes[CQL_MAX_REPLICAS];
+	size_t len;
+
+	for (int i = 0; i < CQL_RING_MEMOS; i++)
+		if (memos[i].replication == replication && memos[i].dc == dc)
+			return &memos[i];
+	/* Every token has as many: factors, or nodes where those are fewer. */
+	memo.width = find_replicas(ring, replication, 0, dc, nodes);
+	len = ring->count * (size_t) memo.width * sizeof *memo.nodes;
+	memo.nodes = memo.width > 0 ? cql_alloc(len) : NULL;
+	if (memo.nodes == NULL)
+		return NULL;
+	memset(memo.nodes, UINT8_MAX, len);
+	cql_release(memos[CQL_RING_MEMOS - 1].nodes);
+	memmove(&memos[1], &memos[0], (CQL_RING_MEMOS - 1) * sizeof *memos);
+	memos[0] = memo;
+	return &memos[0];
+}
+
+int
+cql_ring_recall(const cql_ring *ring, const cql_replication *replication, int64_t token,
+				uint16_t dc, const uint16_t **nodes)
+{
+	const cql_ring_memo *memo = ring->count > 0 ? find_memo(ring, replication, dc) : NULL;
+	uint16_t found[CQL_MAX_REPLICAS];
+	uint16_t *row;
+	size_t at;
+
+	if (memo == NULL)
+		return 0;
+	/* The row is not far behind that of the slot's first token: both come from memory at once. */
+	at = ring->starts[slot_of(ring, token)];
+	__builtin_prefetch(memo->nodes + at * (size_t) memo->width);
+	at = cql_ring_find(ring, token);
+	row = memo->nodes + at * (size_t) memo->width;
+	if (row[0] == CQL_NO_ID)
+	{
+		(void) find_replicas(ring, replication, at, dc, found);
+		memcpy(row, found, (size_t) memo->width * sizeof *row);
+	}
+	*nodes = row;
+	return memo->width;
 }
 
 double

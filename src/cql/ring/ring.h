@@ -1,6 +1,7 @@
 /*
  * The ring of a cluster whose keyspaces use vnodes: who owns which token, and from that the
- * replicas of a token under a keyspace's replication, computed when they are asked for.
+ * replicas of a token under a keyspace's replication, computed when they are first asked for and
+ * then remembered. Keyspaces that are replicated in the same way share what is remembered.
  *
  * Nodes are ids below a limit, given by whoever builds the ring; data centers and racks likewise.
  */
@@ -26,6 +27,11 @@ typedef struct cql_place
 	uint16_t rack; /* an id of its own in every data center */
 } cql_place;
 
+/* Replicas that were found once under a replication, by token. */
+typedef struct cql_ring_memo cql_ring_memo;
+/* As many are kept, of the replications and data centers that were asked for last. */
+#define CQL_RING_MEMOS 4
+
 typedef struct cql_ring
 {
 	size_t count;
@@ -38,6 +44,7 @@ typedef struct cql_ring
 	uint16_t dc_limit;              /* ids of data centers that have nodes are below it */
 	uint16_t dc_nodes[CQL_MAX_DCS]; /* nodes with tokens, in each data center */
 	uint16_t dc_racks[CQL_MAX_DCS]; /* racks with such nodes */
+	cql_ring_memo *memos;
 } cql_ring;
 
 /* While a ring is made. */
@@ -80,6 +87,13 @@ typedef struct cql_replication
  */
 extern int cql_ring_replicas(const cql_ring *ring, const cql_replication *replication,
 							 int64_t token, uint16_t dc, uint16_t *nodes);
+
+/*
+ * The same, remembered; views *nodes until the ring is cleaned up, or other replications were asked
+ * for. What is at replication's address must not change while the ring lives.
+ */
+extern int cql_ring_recall(const cql_ring *ring, const cql_replication *replication, int64_t token,
+						   uint16_t dc, const uint16_t **nodes);
 
 /* How much of the ring a node is the first owner of, in percent. */
 extern double cql_ring_share(const cql_ring *ring, uint16_t node);

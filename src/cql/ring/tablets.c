@@ -34,12 +34,25 @@ cql_tablets_byte_count(const cql_tablets *tablets)
 								(size_t) tablets->width * sizeof *tablets->replicas);
 }
 
+/* Where a token's tablet is if all are known and of one width, as ScyllaDB makes them. */
+static size_t
+guess_place(const cql_tablets *tablets, int64_t token)
+{
+	uint64_t behind_first = (uint64_t) token - (uint64_t) INT64_MIN - 1;
+
+	return (size_t) (((unsigned __int128) behind_first * tablets->count) >> 64);
+}
+
 /* Index of the first tablet whose last token is not below a token; count if there is none. */
 static size_t
 find_place(const cql_tablets *tablets, int64_t token)
 {
 	size_t low = 0;
 	size_t high = tablets->count;
+	size_t guess = guess_place(tablets, token);
+
+	if (guess < high && tablets->firsts[guess] < token && token <= tablets->lasts[guess])
+		return guess;
 
 	while (low < high)
 	{
