@@ -2,7 +2,9 @@
 
 # The C unit tests: each test/unit/test_*.c is a program, the other files there help all of them.
 UNIT_TESTS = $(wildcard test/unit/test_*.c)
-UNIT_HELPERS = $(filter-out $(UNIT_TESTS),$(wildcard test/unit/*.c))
+# These have a network of their own in the place of cql/net.
+UNIT_WITHOUT_NET = $(BUILD)/unit/test_pool $(BUILD)/unit/test_route
+UNIT_HELPERS = $(filter-out $(UNIT_TESTS) test/unit/fake_net.c,$(wildcard test/unit/*.c))
 # Files of the PostgreSQL side that are plain C, and tested as such.
 UNIT_PURE = $(wildcard src/plan/access.c)
 UNIT_PROGRAMS = $(UNIT_TESTS:test/unit/%.c=$(BUILD)/unit/%)
@@ -15,8 +17,9 @@ $(BUILD)/unit/%.o: test/unit/%.c $(BUILD)/FLAGS
 $(BUILD)/unit/src/%.o: src/%.c $(BUILD)/FLAGS
 	@mkdir -p $(@D)
 	$(UNIT_COMPILE)
+$(UNIT_WITHOUT_NET): $(BUILD)/unit/fake_net.o
 $(UNIT_PROGRAMS): %: %.o $(UNIT_COMMON) $(LIBCQL)
-	$(CC) $(SANITIZE_FLAGS) $^ -o $@ -lcmocka $(LIBCQL_LIBS)
+	$(CC) $(SANITIZE_FLAGS) $(filter %.o,$^) $(LIBCQL) -o $@ -lcmocka $(LIBCQL_LIBS)
 
 # Answers test/py/test_ring.py.
 RING_PROBE = $(BUILD)/unit/ring_probe

@@ -35,38 +35,53 @@ add_ring(cql_topology *topology, int tokens_of_node)
 }
 
 void
-cluster_init(cql_session *session, const cluster_node *nodes, int count, int tokens_of_node)
+cluster_make_contacts(cql_contact *contacts, int count)
 {
-	cql_topology *topology = &session->topology;
-	cql_contact contacts[CQL_MAX_REPLICAS * 4];
-
-	memset(session, 0, sizeof *session);
-	assert_in_range(count, 1, LENGTH_OF(contacts));
+	assert_in_range(count, 1, CLUSTER_MAX_NODES);
 	for (int i = 0; i < count; i++)
 		assert_true(cql_contact_from_cell(
 			(cql_cell) {(const uint8_t[]) {127, 0, 0, (uint8_t) (i + 1)}, 4}, 9042, &contacts[i]));
-	assert_true(cql_topology_init(topology, contacts, count));
-	for (int i = 0; i < count; i++)
+}
+
+void
+cluster_learn(cql_session *session, const cluster_node *nodes, int tokens_of_node)
+{
+	cql_topology *topology = &session->topology;
+
+	for (int i = 0; i < topology->node_count; i++)
 	{
 		cql_node *node = topology->nodes[i];
 
 		node->is_member = node->has_host_id = true;
 		memset(node->host_id, i + 1, sizeof node->host_id);
 		node->place = (cql_place) {nodes[i].dc, nodes[i].rack};
-		assert_true(cql_node_set_shards(node, nodes[i].shards, 12));
 	}
 	topology->control = topology->nodes[0];
-	topology->member_count = count;
+	topology->member_count = topology->node_count;
 	topology->local_dc = 0;
 	topology->local_rack = CQL_NO_ID;
 	topology->generation = 1;
+	topology->read_at_ms = UINT64_MAX;
 	topology->keyspaces = cql_alloc_zero(sizeof *topology->keyspaces);
 	topology->keyspaces[0].name = cql_copy_text("ks", 2);
 	topology->keyspace_count = 1;
 	cluster_replicate(session, 1, 0);
 	add_ring(topology, tokens_of_node);
+}
+
+void
+cluster_init(cql_session *session, const cluster_node *nodes, int count, int tokens_of_node)
+{
+	cql_contact contacts[CLUSTER_MAX_NODES];
+
+	memset(session, 0, sizeof *session);
+	cluster_make_contacts(contacts, count);
+	assert_true(cql_topology_init(&session->topology, contacts, count));
+	for (int i = 0; i < count; i++)
+		assert_true(cql_node_set_shards(session->topology.nodes[i], nodes[i].shards, 12));
 	session->max_connections = 32;
 	session->has_tablets = true;
+	cluster_learn(session, nodes, tokens_of_node);
 }
 
 void

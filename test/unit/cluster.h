@@ -16,10 +16,16 @@ typedef struct cluster_node
 	uint32_t shards;
 } cluster_node;
 
+/* Addresses of nodes: 127.0.0.1 and what follows. */
+#define CLUSTER_MAX_NODES 96
+extern void cluster_make_contacts(cql_contact *contacts, int count);
+
 /* With so many random tokens for each node; data center 0 is the local one. */
 extern void cluster_init(cql_session *session, const cluster_node *nodes, int count,
 						 int tokens_of_node);
 extern void cluster_cleanup(cql_session *session);
+/* The same for a session whose contact points are the nodes, as if it had read its topology. */
+extern void cluster_learn(cql_session *session, const cluster_node *nodes, int tokens_of_node);
 
 /* Factors of data centers 0 and 1. */
 extern void cluster_replicate(cql_session *session, uint16_t factor, uint16_t other_factor);

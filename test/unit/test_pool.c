@@ -1,0 +1,456 @@
+/*
+ * When links are opened, and when they are not: by work that goes somewhere again and again, to the
+ * shard-aware port and without it, within the cap, not while a node fails, not by all at once; and
+ * when they are closed. Time is the test's own.
+ */
+#include "cluster.h"
+#include "fake_net.h"
+
+#define SESSIONS 200
+#define CONNECT_TIMEOUT_MS 5000
+
+static cql_loop *loop;
+static cql_session *session;
+static cql_column key_column = {.keyspace = "ks", .table = "t", .name = "k"};
+static cql_metadata markers = {.column_count = 1, .columns = &key_column};
+static cql_metadata no_columns;
+static cql_statement statement = {
+	.references = 1, .id = (uint8_t[]) {1}, .id_len = 1, .bind = &markers, .result = &no_columns};
+
+static const cluster_node three[] = {{0, 0, 0}, {0, 1, 0}, {0, 2, 0}};
+
+/* Nodes whose first contact point is a member of a ring that all of them replicate. */
+static cql_session *
+open_session(int node_count, cql_session_options options)
+{
+	cql_contact contacts[CLUSTER_MAX_NODES];
+	cql_session *made;
+	cql_error error;
+
+	cluster_make_contacts(contacts, node_count);
+	options.contacts = contacts;
+	options.contact_count = node_count;
+	options.connect_timeout_ms = CONNECT_TIMEOUT_MS;
+	options.request_timeout_ms = 60000;
+	options.is_shard_aware = true;
+	made = cql_session_new(loop, &options, &error);
+	assert_non_null(made);
+	cluster_learn(made, three, 16);
+	cluster_replicate(made, (uint16_t) node_count, 0);
+	return made;
+}
+
+static int
+begin(void **state)
+{
+	cql_error error;
+
+	(void) state;
+	fake_reset();
+	statement.generation = 0;
+	loop = cql_loop_new(&error);
+	return loop == NULL;
+}
+
+static int
+end(void **state)
+{
+	(void) state;
+	cql_session_free(session);
+	session = NULL;
+	cql_loop_free(loop);
+	return 0;
+}
+
+static void
+turn(int count)
+{
+	for (int i = 0; i < count; i++)
+		cql_loop_turn(loop);
+}
+
+static void
+pass(uint64_t ms)
+{
+	fake.now_us += ms * 1000;
+	turn(3);
+}
+
+static cql_request *
+submit(cql_session *to, uint64_t number)
+{
+	cql_request_spec spec = {.statement = &statement,
+							 .consistency = CQL_CONSISTENCY_LOCAL_QUORUM,
+							 .routing_key = &number,
+							 .routing_key_len = sizeof number,
+							 .is_idempotent = true};
+	cql_request *request;
+	cql_error error;
+
+	assert_int_equal(cql_request_submit(to, &spec, &request, &error), CQL_OK);
+	return request;
+}
+
+/* Requests one after the other, each of which must succeed. */
+static void
+run(int count)
+{
+	static uint64_t number = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		cql_request *request = submit(session, number++);
+		cql_result *result;
+		cql_error error;
+
+		for (int j = 0; j < 100 && !cql_request_is_done(request); j++)
+			turn(1);
+		assert_int_equal(cql_request_take_result(request, &result, &error), CQL_OK);
+		cql_result_free(result);
+		cql_request_free(request);
+	}
+}
+
+/* Work, with time for what it asks for. */
+static void
+work(int rounds)
+{
+	for (int i = 0; i < rounds; i++)
+	{
+		run(100);
+		pass(60);
+	}
+}
+
+static void
+test_few_requests_open_one(void **state)
+{
+	(void) state;
+	session = open_session(3, (cql_session_options) {0});
+	turn(5);
+	assert_int_equal(fake.opened, 0);
+	run(30);
+	pass(1000);
+	run(1);
+	assert_int_equal(fake.opened, 1);
+}
+
+static void
+test_work_opens_one_a_node(void **state)
+{
+	(void) state;
+	session = open_session(3, (cql_session_options) {0});
+	work(10);
+	assert_int_equal(fake.opened, 3);
+	for (int i = 0; i < 3; i++)
+	{
+		assert_int_equal(fake_open_count(i), 1);
+		assert_true(fake.answered[i] > 100);
+	}
+}
+
+static void
+test_shards_by_source_port(void **state)
+{
+	bool is_seen[4] = {false};
+
+	(void) state;
+	fake.shards = 4;
+	session = open_session(1, (cql_session_options) {0});
+	work(20);
+	assert_int_equal(fake.opened, 4);
+	for (const cql_socket *socket = fake.sockets; socket != NULL; socket = socket->next)
+	{
+		is_seen[socket->shard] = true;
+		assert_int_equal(socket->has_source_ports, socket->port == FAKE_SHARD_PORT);
+		if (!socket->has_source_ports)
+			continue;
+		/* from the ephemeral range, one shard's */
+		assert_in_range(socket->source_ports.first, 49152, 49152 + 4);
+		assert_int_equal(socket->source_ports.step, 4);
+		assert_int_equal(socket->source_ports.first % 4, socket->shard);
+		assert_int_equal(socket->source_ports.start % 4, socket->shard);
+	}
+	for (int i = 0; i < 4; i++)
+		assert_true(is_seen[i]);
+}
+
+/* The plain port gives any shard: what comes is used, what nobody needs is closed. */
+static void
+test_closed_shard_port(void **state)
+{
+	int opened;
+
+	(void) state;
+	fake.shards = 4;
+	fake.is_shard_port_closed = true;
+	session = open_session(1, (cql_session_options) {0});
+	work(30);
+	assert_in_range(fake.opened, 5, 2 * 4 + 2);
+	assert_true(fake_open_count(-1) <= 4);
+	for (const cql_socket *socket = fake.sockets; socket != NULL; socket = socket->next)
+		assert_int_equal(socket->port, FAKE_PORT);
+	/* It stands for five minutes, then the port is tried again. */
+	cql_session_free(session);
+	session = open_session(1, (cql_session_options) {.idle_timeout_ms = 1000});
+	work(5);
+	fake.is_shard_port_closed = false;
+	pass(100000);
+	opened = fake.opened;
+	work(5);
+	for (const cql_socket *socket = fake.sockets; socket != NULL; socket = socket->next)
+		assert_int_equal(socket->port, FAKE_PORT);
+	assert_true(fake.opened > opened);
+	pass(300000);
+	work(10);
+	assert_int_equal(fake_open_count(-1), 4);
+	assert_int_equal(fake.sockets->port, FAKE_SHARD_PORT);
+}
+
+/* Source ports arrive changed: the right shards are found by trying, not for ever. */
+static void
+test_nat(void **state)
+{
+	int opened;
+
+	(void) state;
+	fake.shards = 4;
+	fake.is_nat = true;
+	session = open_session(1, (cql_session_options) {0});
+	work(40);
+	assert_in_range(fake.opened, 4, 2 * 4 + 2);
+	opened = fake.opened;
+	work(40);
+	assert_true(fake.opened <= opened + 1);
+}
+
+static void
+test_cap(void **state)
+{
+	(void) state;
+	fake.shards = 8;
+	session = open_session(3, (cql_session_options) {.max_connections = 5});
+	for (int i = 0; i < 40; i++)
+	{
+		run(100);
+		pass(60);
+		assert_true(fake_open_count(-1) <= 5);
+	}
+	/* a share for every node */
+	for (int i = 0; i < 3; i++)
+		assert_in_range(fake_open_count(i), 1, 2);
+}
+
+/* The host grants no descriptors: the one that there is has to do. */
+static void
+test_no_descriptors(void **state)
+{
+	(void) state;
+	cql_loop_grant_extra_fds(loop, 0);
+	session = open_session(3, (cql_session_options) {0});
+	work(10);
+	assert_int_equal(fake.opened, 1);
+	cql_loop_grant_extra_fds(loop, 1);
+	work(10);
+	assert_int_equal(fake.opened, 2);
+}
+
+static void
+test_idle_close(void **state)
+{
+	(void) state;
+	session = open_session(3, (cql_session_options) {.idle_timeout_ms = 10000});
+	work(10);
+	assert_int_equal(fake_open_count(-1), 3);
+	pass(9000);
+	assert_int_equal(fake_open_count(-1), 3);
+	pass(2000);
+	assert_int_equal(fake_open_count(-1), 0);
+	run(1);
+	assert_int_equal(fake_open_count(-1), 1);
+}
+
+static void
+test_lifetime(void **state)
+{
+	cql_request *request;
+
+	(void) state;
+	session = open_session(1, (cql_session_options) {.max_lifetime_ms = 60000});
+	run(1);
+	pass(59000);
+	run(1);
+	assert_int_equal(fake.opened, 1);
+	/* what is under way on an old one is waited for */
+	fake.is_holding = true;
+	request = submit(session, 1);
+	turn(2);
+	pass(2000);
+	assert_int_equal(fake_open_count(-1), 1);
+	fake_answer();
+	turn(2);
+	assert_true(cql_request_is_done(request));
+	cql_request_free(request);
+	assert_int_equal(fake_open_count(-1), 0);
+	fake.is_holding = false;
+	run(1);
+	assert_int_equal(fake.opened, 2);
+}
+
+/* A node that fails is left alone for longer each time, up to ten seconds, give or take 15 %. */
+static void
+test_back_off(void **state)
+{
+	const cql_node *node;
+	uint64_t expected_ms = 50;
+
+	(void) state;
+	session = open_session(3, (cql_session_options) {0});
+	node = session->topology.nodes[2];
+	fake.is_down[2] = true;
+	for (uint32_t failures = 1; failures <= 12; failures++)
+	{
+		while (node->failures < failures)
+		{
+			int tries = fake.opened_at_node[2];
+
+			run(20);
+			pass(10);
+			assert_in_range(fake.opened_at_node[2], tries, tries + 1);
+			if (node->failures == failures)
+				break;
+			/* nothing before its time */
+			if (fake.opened_at_node[2] == tries && cql_net_now_ms() < node->retry_at_ms)
+				fake.now_us = (node->retry_at_ms - 1) * 1000;
+		}
+		assert_in_range(node->retry_at_ms - cql_net_now_ms(), expected_ms * 85 / 100 - 11,
+						expected_ms * 115 / 100);
+		expected_ms = expected_ms * 2 < 10000 ? expected_ms * 2 : 10000;
+	}
+	fake.is_down[2] = false;
+	pass(12000);
+	work(3);
+	assert_int_equal(node->failures, 0);
+	assert_int_equal(fake_open_count(2), 1);
+}
+
+/* Reads in flight on a node that dies are asked elsewhere; one that may not be repeated fails. */
+static void
+test_death(void **state)
+{
+	cql_request *requests[30];
+	cql_result *result;
+	cql_error error;
+
+	(void) state;
+	session = open_session(3, (cql_session_options) {.max_retries = 2});
+	work(10);
+	fake.is_holding = true;
+	for (uint64_t i = 0; i < LENGTH_OF(requests); i++)
+		requests[i] = submit(session, i);
+	turn(2);
+	fake.is_down[1] = true;
+	fake_cut(1);
+	fake.is_holding = false;
+	turn(5);
+	for (size_t i = 0; i < LENGTH_OF(requests); i++)
+	{
+		assert_int_equal(cql_request_take_result(requests[i], &result, &error), CQL_OK);
+		assert_string_not_equal(cql_result_node(result), "127.0.0.2:9042");
+		cql_result_free(result);
+		cql_request_free(requests[i]);
+	}
+	assert_int_equal(fake_open_count(1), 0);
+}
+
+/* One contact point says nothing: the next is tried while the first still has its time. */
+static void
+test_mute_contact_point(void **state)
+{
+	cql_request *request;
+	cql_result *result;
+	cql_error error;
+
+	(void) state;
+	session = open_session(3, (cql_session_options) {0});
+	fake.is_mute[0] = true;
+	request = submit(session, 1);
+	turn(3);
+	assert_int_equal(fake.opened, 1);
+	pass(CONNECT_TIMEOUT_MS / 8 + 1);
+	turn(3);
+	assert_int_equal(fake.opened, 2);
+	assert_int_equal(cql_request_take_result(request, &result, &error), CQL_OK);
+	cql_result_free(result);
+	cql_request_free(request);
+}
+
+/* Many backends that do the same at the same time do not open their links at the same time. */
+static void
+test_storm(void **state)
+{
+	cql_session *sessions[SESSIONS];
+	int first = 0;
+	int most = 0;
+
+	(void) state;
+	for (int i = 0; i < SESSIONS; i++)
+	{
+		sessions[i] = open_session(3, (cql_session_options) {0});
+		fake.now_us++;
+	}
+	for (uint64_t i = 0; i < 150; i++)
+	{
+		cql_request *requests[SESSIONS];
+
+		for (int j = 0; j < SESSIONS; j++)
+			requests[j] = submit(sessions[j], i);
+		turn(6);
+		for (int j = 0; j < SESSIONS; j++)
+		{
+			assert_true(cql_request_is_done(requests[j]));
+			cql_request_free(requests[j]);
+		}
+		if (i == 0)
+			assert_int_equal(fake.opened, SESSIONS);
+	}
+	/* one each and hardly more, however much they would like */
+	assert_in_range(fake.opened, SESSIONS, SESSIONS + SESSIONS / 10);
+	for (int ms = 0; ms < 60; ms++)
+		pass(1);
+	assert_in_range(fake.opened, 2 * SESSIONS, 3 * SESSIONS);
+	for (int i = SESSIONS; i < fake.opened; i++)
+	{
+		while (fake.opened_ms[i] - fake.opened_ms[first] >= 5 || first < SESSIONS)
+			first++;
+		most = i - first + 1 > most ? i - first + 1 : most;
+	}
+	/* five of fifty milliseconds have a tenth of them, and not much more */
+	assert_true(most < (fake.opened - SESSIONS) / 5);
+	for (int i = 0; i < SESSIONS; i++)
+		cql_session_free(sessions[i]);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_few_requests_open_one),
+		TEST(test_work_opens_one_a_node),
+		TEST(test_shards_by_source_port),
+		TEST(test_closed_shard_port),
+		TEST(test_nat),
+		TEST(test_cap),
+		TEST(test_no_descriptors),
+		TEST(test_idle_close),
+		TEST(test_lifetime),
+		TEST(test_back_off),
+		TEST(test_death),
+		TEST(test_mute_contact_point),
+		TEST(test_storm),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
