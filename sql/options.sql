@@ -10,7 +10,7 @@ CREATE SERVER options_all FOREIGN DATA WRAPPER scylla_fdw OPTIONS (
 	host 'node1, node2:9043 ,10.0.0.1,[::1],[fe80::1%eth0]:9142', port '19042', keyspace 'Ks',
 	connect_timeout '500ms', request_timeout '2min', read_consistency 'LOCAL_ONE',
 	write_consistency 'any', serial_consistency 'Serial', fetch_size '100',
-	excess_precision 'truncate', fdw_startup_cost '12.5', fdw_tuple_cost '0', compression 'LZ4', bypass_cache 'false');
+	excess_precision 'truncate', fdw_startup_cost '12.5', fdw_tuple_cost '0', compression 'LZ4', bypass_cache 'false', server_timeout 'false');
 CREATE SERVER options_s FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host '127.0.0.1', port '1');
 
 -- unknown names: the nearest one, or the list

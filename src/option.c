@@ -127,6 +127,7 @@ static const ScyllaOptionRow rows[] = {
 	 .allowed = "allow, warn or deny"},
 	{"bypass_cache", PLACE_SERVER | PLACE_TABLE, FIELD(bypass_cache), scylla_parse_bypass_cache,
 	 .allowed = "auto, true or false"},
+	{"server_timeout", PLACE_SERVER | PLACE_TABLE, FIELD(has_server_timeout), BOOLEAN},
 	{"indexes", PLACE_TABLE, FIELD(indexes), scylla_parse_indexes,
 	 .allowed =
 		 "a list as IMPORT FOREIGN SCHEMA writes it, as by_age (age), by_tag (values(tags))"},
@@ -403,6 +404,7 @@ collect_options(Oid serverid, Oid userid, List *table_definitions)
 	options->insert_nulls = SCYLLA_INSERT_NULL;
 	options->ttl_s = -1;
 	options->can_filter = true;
+	options->has_server_timeout = true;
 	options->startup_cost = DEFAULT_STARTUP_COST;
 	options->tuple_cost = DEFAULT_TUPLE_COST;
 	scylla_parse_hosts(NULL, DEFAULT_HOST, &options->hosts);

@@ -95,10 +95,11 @@ typedef struct ScyllaOptions
 	int serial_consistency; /* of conditional writes */
 	int fetch_size;         /* rows of a page */
 	ScyllaExcessPrecision excess_precision;
-	int bypass_cache;  /* ScyllaBypassCache */
-	int max_in_flight; /* requests of one statement */
-	bool is_parallel;  /* workers may read it */
-	int batch_size;    /* rows that PostgreSQL hands over at once where that helps */
+	int bypass_cache;        /* ScyllaBypassCache */
+	bool has_server_timeout; /* ScyllaDB is told what is left of statement_timeout */
+	int max_in_flight;       /* requests of one statement */
+	bool is_parallel;        /* workers may read it */
+	int batch_size;          /* rows that PostgreSQL hands over at once where that helps */
 	bool is_updatable;
 	bool is_truncatable;
 	ScyllaInsertNulls insert_nulls;

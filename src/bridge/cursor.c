@@ -8,6 +8,7 @@
 
 #include "bridge/cursor.h"
 
+#include "bridge/dialect.h"
 #include "bridge/wait.h"
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
@@ -128,7 +129,7 @@ struct ScyllaCursor
 	cql_result *page;     /* the page at hand */
 	int page_count;       /* of this result, so far */
 	ScyllaCursorInput input;
-	char *buffer; /* holds what the input points to */
+	char *buffer; /* the routing key, the values, and room for the timeout behind them */
 	size_t buffer_size;
 	ScyllaCounters own_counters;
 };
@@ -220,16 +221,15 @@ reserve_buffer(ScyllaCursor *cursor, size_t size)
 static void
 copy_input(ScyllaCursor *cursor, const ScyllaCursorInput *input)
 {
-	reserve_buffer(cursor, input->values_len + input->routing_key_len);
+	reserve_buffer(cursor, input->routing_key_len + input->values_len + SCYLLA_TIMEOUT_MAX_LEN);
 	cursor->input = *input;
-	if (input->values_len > 0)
-		memcpy(cursor->buffer, input->values, input->values_len);
-	cursor->input.values = cursor->buffer;
-	if (input->routing_key == NULL)
-		return;
 	if (input->routing_key_len > 0)
-		memcpy(cursor->buffer + input->values_len, input->routing_key, input->routing_key_len);
-	cursor->input.routing_key = cursor->buffer + input->values_len;
+		memcpy(cursor->buffer, input->routing_key, input->routing_key_len);
+	if (input->routing_key != NULL)
+		cursor->input.routing_key = cursor->buffer;
+	cursor->input.values = cursor->buffer + input->routing_key_len;
+	if (input->values_len > 0)
+		memcpy(cursor->buffer + input->routing_key_len, input->values, input->values_len);
 }
 
 static void
@@ -249,6 +249,16 @@ set_paging(const ScyllaCursor *cursor, cql_request_spec *request)
 	state = cql_result_paging_state(cursor->page);
 	request->paging_state = state.data;
 	request->paging_state_len = state.len > 0 ? (size_t) state.len : 0;
+}
+
+/* Each page has less time than the one before. */
+static void
+add_timeout(ScyllaCursor *cursor, cql_request_spec *request)
+{
+	char *end = cursor->buffer + cursor->input.routing_key_len + cursor->input.values_len;
+
+	request->values_len += scylla_write_timeout(cursor->spec.session, end);
+	request->value_count++;
 }
 
 /* Ask for the page behind the one at hand, or for the first; the state it is asked in. Where the
@@ -274,6 +284,8 @@ submit_page(ScyllaCursor *cursor, CursorState state)
 	cql_error error;
 
 	set_paging(cursor, &request);
+	if (spec->is_timed)
+		add_timeout(cursor, &request);
 	switch (cql_request_submit(spec->session->cql, &request, &cursor->request, &error))
 	{
 		case CQL_OK:

@@ -68,6 +68,7 @@ typedef struct ScyllaCursorSpec
 	bool is_idempotent;
 	bool is_traced;
 	bool is_prefetching;       /* ask for the next page ahead */
+	bool is_timed;             /* the last bind variable is ScyllaDB's timeout (dialect.h) */
 	ScyllaReportContext about; /* session and cql may be left out */
 	ScyllaCounters *counters;  /* borrowed; NULL: nobody counts */
 } ScyllaCursorSpec;

@@ -325,6 +325,7 @@ make_session(Oid serverid, Oid userid)
 	entry->session.server_name = MemoryContextStrdup(entry->context, options->server_name);
 	if (contacts.unresolved.len > 0)
 		entry->unresolved = MemoryContextStrdup(entry->context, contacts.unresolved.data);
+	entry->session.request_timeout_ms = options->request_timeout_ms;
 	take_descriptor(entry);
 	open_cql_session(entry, options, &contacts);
 	entry->session.schema_generation = ++last_generation;

@@ -20,6 +20,7 @@ typedef struct ScyllaSession
 	Oid userid; /* key only where there is no mapping */
 	char *server_name;
 	cql_session *cql;
+	int request_timeout_ms;
 	/* Rises whenever what is known of the remote schema may be old: refresh, drift, DDL. No two
 	 * sessions of a backend ever have the same. */
 	uint64 schema_generation;

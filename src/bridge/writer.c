@@ -9,6 +9,7 @@
 
 #include "bridge/writer.h"
 
+#include "bridge/dialect.h"
 #include "bridge/throttle.h"
 #include "bridge/transaction.h"
 #include "bridge/wait.h"
@@ -50,7 +51,8 @@ struct ScyllaWriter
 	size_t bytes;    /* of their values */
 	int unsent_rows; /* submitted since the loop last turned */
 	size_t unsent_bytes;
-	cql_result *result; /* while it is looked at */
+	StringInfoData timed; /* the values of a row with its timeout */
+	cql_result *result;   /* while it is looked at */
 	bool has_warned;
 	bool has_failed;
 	cql_error error; /* the first */
@@ -92,6 +94,7 @@ scylla_writer_new(const ScyllaWriterSpec *spec)
 	writer->context = CurrentMemoryContext;
 	writer->spec = *spec;
 	writer->throttle.rate = spec->rate;
+	initStringInfo(&writer->timed);
 	writer->level = scylla_transaction_level();
 	dlist_push_tail(&live_writers, &writer->node);
 	writer->callback.func = reset_writer;
@@ -358,6 +361,28 @@ turn_now_and_then(ScyllaWriter *writer)
 	writer->unsent_bytes = 0;
 }
 
+/* As late as possible, for rows wait before they are sent. */
+static void
+add_timeout(ScyllaWriter *writer, ScyllaTimeoutPlace place, cql_request_spec *request)
+{
+	StringInfo timed = &writer->timed;
+	char timeout[SCYLLA_TIMEOUT_MAX_LEN];
+	int len;
+
+	if (place == SCYLLA_TIMEOUT_NONE)
+		return;
+	len = (int) scylla_write_timeout(writer->spec.session, timeout);
+	resetStringInfo(timed);
+	if (place == SCYLLA_TIMEOUT_FIRST)
+		appendBinaryStringInfo(timed, timeout, len);
+	appendBinaryStringInfo(timed, request->values, (int) request->values_len);
+	if (place == SCYLLA_TIMEOUT_LAST)
+		appendBinaryStringInfo(timed, timeout, len);
+	request->values = timed->data;
+	request->values_len = timed->len;
+	request->value_count++;
+}
+
 void
 scylla_writer_submit(ScyllaWriter *writer, const ScyllaWrite *write)
 {
@@ -391,6 +416,7 @@ scylla_writer_submit(ScyllaWriter *writer, const ScyllaWrite *write)
 		fail(writer);
 	slot = reserve_slot(writer, write);
 	slot->partition = partition;
+	add_timeout(writer, write->timeout, &request);
 	submit_slot(writer, slot, &request);
 	writer->unsent_bytes += write->values_len;
 	turn_now_and_then(writer);

@@ -31,6 +31,14 @@ typedef struct ScyllaWriterSpec
 /* Pins the session. */
 extern ScyllaWriter *scylla_writer_new(const ScyllaWriterSpec *spec);
 
+/* Where a statement's bind variable for ScyllaDB's timeout stands, beside the others. */
+typedef enum ScyllaTimeoutPlace
+{
+	SCYLLA_TIMEOUT_NONE,
+	SCYLLA_TIMEOUT_FIRST,
+	SCYLLA_TIMEOUT_LAST
+} ScyllaTimeoutPlace;
+
 /* Nothing in it need outlive the call, but for the statement and is_applied. */
 typedef struct ScyllaWrite
 {
@@ -38,7 +46,8 @@ typedef struct ScyllaWrite
 	const char *values; /* value_count encoded [value]s */
 	size_t values_len;
 	int value_count;
-	const char *routing_key; /* serialized partition key */
+	ScyllaTimeoutPlace timeout; /* its value comes to the others when the row is sent */
+	const char *routing_key;    /* serialized partition key */
 	size_t routing_key_len;
 	bool has_timestamp; /* else it is the server's */
 	int64 timestamp_us;

@@ -7,7 +7,7 @@
 #include "access/table.h"
 #include "port/pg_bswap.h"
 
-#include "bridge/cursor.h"
+#include "bridge/dialect.h"
 #include "command/ring_reader.h"
 #include "exec/tuple.h"
 #include "plan/deparse.h"
@@ -105,6 +105,10 @@ scylla_ring_reader_new(ScyllaSession *session, Relation relation, const ScyllaTa
 	ScyllaRingReader *reader = palloc0(sizeof(ScyllaRingReader));
 	const ScyllaOptions *options = table->options;
 	ScyllaCursorSpec spec = {.session = session, .is_idempotent = true};
+	ScyllaReadWords words = {
+		.is_bypassing = options->bypass_cache != SCYLLA_BYPASS_NONE,
+		.is_timed = scylla_is_timed(options->has_server_timeout),
+	};
 	ScyllaStatement *statement;
 
 	reader->plan.keyspace = options->keyspace;
@@ -120,8 +124,9 @@ scylla_ring_reader_new(ScyllaSession *session, Relation relation, const ScyllaTa
 	reader->counters.context = CurrentMemoryContext;
 	spec.counters = &reader->counters;
 	spec.page_rows = Min(options->fetch_size, MAX_PAGE_ROWS);
-	statement = scylla_prepare(session, scylla_scan_plan_cql(&reader->plan, reader->plan.arms, 0),
-							   &spec.about);
+	statement = scylla_prepare_read(
+		session, scylla_scan_plan_cql(&reader->plan, reader->plan.arms, 0), &words, &spec.about);
+	spec.is_timed = words.is_timed;
 	spec.statement = scylla_statement_get(statement);
 	reader->statement = spec.statement;
 	reader->tuples = scylla_tuple_reader_new(RelationGetDescr(relation), &reader->plan,

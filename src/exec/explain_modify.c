@@ -14,7 +14,8 @@ explain_plan(const ScyllaModifyPlan *plan, ExplainState *es)
 {
 	ScyllaModifyTarget target = plan->is_static_only ? SCYLLA_TARGET_STATIC : SCYLLA_TARGET_ROW;
 
-	ExplainPropertyText("Remote CQL", scylla_modify_plan_cql(plan, target, NULL), es);
+	ExplainPropertyText("Remote CQL",
+						scylla_modify_plan_cql(plan, target, SCYLLA_WORDS_PLAIN, NULL), es);
 }
 
 static void

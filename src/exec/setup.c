@@ -6,6 +6,7 @@
 
 #include "exec/setup.h"
 
+#include "bridge/dialect.h"
 #include "compat.h"
 #include "optimizer/clauses.h"
 #include "option.h"
@@ -99,11 +100,13 @@ void
 scylla_setup_connect(ScyllaScanSetup *setup, ScyllaSession *session, bool is_traced)
 {
 	int consistency = scylla_read_consistency(setup->plan->read_consistency);
+	bool is_timed = scylla_is_timed(setup->plan->has_server_timeout);
 	MemoryContext old;
 
 	if (setup->fanout != NULL && setup->remote.session == session &&
 		setup->schema_generation == session->schema_generation &&
-		setup->consistency == consistency && setup->is_traced == is_traced)
+		setup->consistency == consistency && setup->is_traced == is_traced &&
+		setup->remote.is_timed == is_timed)
 		return;
 	MemoryContextReset(setup->connected);
 	setup->variants = NIL;
@@ -111,6 +114,7 @@ scylla_setup_connect(ScyllaScanSetup *setup, ScyllaSession *session, bool is_tra
 	for (int i = 0; i < setup->plan->arm_count; i++)
 		setup->arms[i].is_resolved = false;
 	setup->remote.session = session;
+	setup->remote.is_timed = is_timed;
 	setup->schema_generation = session->schema_generation;
 	setup->consistency = consistency;
 	setup->is_traced = is_traced;

@@ -20,6 +20,7 @@ scylla_stream_new(const ScyllaStreamSpec *spec, ScyllaVariant *variant)
 		.is_idempotent = true,
 		.is_traced = spec->is_traced,
 		.is_prefetching = true,
+		.is_timed = variant->is_timed,
 		.about = scylla_remote_report(remote),
 		.counters = spec->counters,
 	};

@@ -6,6 +6,7 @@
 
 #include "exec/variant.h"
 
+#include "bridge/dialect.h"
 #include "exec/drift.h"
 
 static bool
@@ -36,6 +37,7 @@ count_binds(const ScyllaScanPlan *plan, const ScyllaVariant *variant)
 {
 	int count = plan->is_limit_sent && (variant->skipped & SCYLLA_SKIP_LIMIT) == 0 ? 1 : 0;
 
+	count += variant->is_timed;
 	for (int i = 0; i < variant->arm->condition_count; i++)
 		if (!scylla_is_skipped(variant->skipped, i))
 			count += variant->arm->conditions[i].marker_count;
@@ -131,41 +133,33 @@ bypasses_cache(const ScyllaRemote *remote, const ScyllaVariant *variant)
 	return access == SCYLLA_ACCESS_FULL_SCAN || access == SCYLLA_ACCESS_TOKEN_RANGE;
 }
 
-/*
- * Prepare a text in the dialect of whom the session is connected to, and give it back. A session
- * that was not connected is so once the text was prepared, and a node of ScyllaDB then gets its own.
- */
-static const char *
-prepare_for_peer(const ScyllaRemote *remote, ScyllaVariant *variant, const char *cql)
+/* In the dialect of whom the session is connected to. */
+static void
+prepare_once(const ScyllaRemote *remote, ScyllaVariant *variant, const char *cql)
 {
 	ScyllaReportContext about = scylla_remote_report(remote);
-	cql_session *session = remote->session->cql;
+	ScyllaReadWords words = {
+		.is_bypassing = bypasses_cache(remote, variant),
+		.is_timed = remote->is_timed,
+	};
 
-	if (!bypasses_cache(remote, variant) || !cql_session_is_scylla(session))
-		variant->statement = scylla_prepare(remote->session, cql, &about);
-	if (!bypasses_cache(remote, variant) || !cql_session_is_scylla(session))
-		return cql;
-	if (variant->statement != NULL)
-		scylla_statement_release(variant->statement);
-	cql = psprintf("%s BYPASS CACHE", cql);
-	variant->statement = scylla_prepare(remote->session, cql, &about);
-	return cql;
+	variant->statement = scylla_prepare_read(remote->session, cql, &words, &about);
+	variant->is_timed = words.is_timed;
 }
 
 /* A statement that was prepared before the remote table changed is prepared again. */
 static void
 prepare(const ScyllaRemote *remote, ScyllaVariant *variant)
 {
-	ScyllaReportContext about = scylla_remote_report(remote);
 	ScyllaDrift drift;
-	const char *cql = prepare_for_peer(
-		remote, variant, scylla_scan_plan_cql(remote->plan, variant->arm, variant->skipped));
+	const char *cql = scylla_scan_plan_cql(remote->plan, variant->arm, variant->skipped);
 
+	prepare_once(remote, variant, cql);
 	if (!has_drift(remote, variant, &drift))
 		return;
 	scylla_statement_forget(remote->session, variant->statement);
 	scylla_statement_release(variant->statement);
-	variant->statement = scylla_prepare(remote->session, cql, &about);
+	prepare_once(remote, variant, cql);
 	if (has_drift(remote, variant, &drift))
 		raise_drift(remote, variant, &drift);
 }

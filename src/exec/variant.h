@@ -21,6 +21,7 @@ typedef struct ScyllaRemote
 	Oid relid;                /* of the foreign table */
 	const char *remote_table; /* keyspace.table, for errors */
 	const char *local_table;
+	bool is_timed;    /* under statement_timeout: ScyllaDB is told what is left of it */
 	bool is_outdated; /* a page told of columns that differ in what the scan passes over */
 } ScyllaRemote;
 
@@ -33,6 +34,7 @@ typedef struct ScyllaVariant
 	const ScyllaScanArm *arm;
 	uint64 skipped; /* as of scylla_scan_plan_cql() */
 	ScyllaStatement *statement;
+	bool is_timed;   /* its last bind variable is the timeout */
 	dlist_head idle; /* streams that are not in use (fanout.c) */
 } ScyllaVariant;
 

@@ -7,6 +7,7 @@
 
 #include "exec/write_row.h"
 
+#include "bridge/dialect.h"
 #include "bridge/transaction.h"
 #include "exec/drift.h"
 #include "exec/row_key.h"
@@ -22,7 +23,8 @@
 typedef struct WriteTarget
 {
 	ScyllaStatement *statement; /* NULL: not prepared yet */
-	int bind_count;
+	ScyllaTimeoutPlace timeout;
+	int bind_count;               /* but for the timeout's */
 	int *order;                   /* columns, in the order of the bind variables */
 	bool is_in_order;             /* of the plan's columns */
 	ScyllaConverter **converters; /* by column */
@@ -164,6 +166,13 @@ add_row_context(void *argument)
 
 /* ---- targets ---- */
 
+/* The statement's variable for the index-th value. */
+static int
+bind_of_value(const WriteTarget *target, int index)
+{
+	return target->timeout == SCYLLA_TIMEOUT_FIRST ? index + 1 : index;
+}
+
 /*
  * Of a key that has changed CQL may still take the statement, and mean other rows by it: a DELETE of
  * a row is then one of a partition. (A server that does not tell which variables make the partition
@@ -178,8 +187,14 @@ has_other_partition_key(const ScyllaRowWriter *rows, const WriteTarget *target)
 	if (count > 0 && count != rows->plan->partition_count)
 		return true;
 	for (int i = 0; i < count; i++)
-		if (target->order[cql_statement_key_bind(statement, i)] != i)
+	{
+		int bind = 0;
+
+		while (bind < target->bind_count && target->order[bind] != i)
+			bind++;
+		if (cql_statement_key_bind(statement, i) != bind_of_value(target, bind))
 			return true;
+	}
 	return false;
 }
 
@@ -189,13 +204,14 @@ has_drift(const ScyllaRowWriter *rows, const WriteTarget *target, ScyllaDrift *d
 	const cql_statement *statement = scylla_statement_get(target->statement);
 
 	*drift = (ScyllaDrift) {0};
-	if (cql_statement_bind_count(statement) != target->bind_count ||
+	if (cql_statement_bind_count(statement) !=
+			target->bind_count + (target->timeout != SCYLLA_TIMEOUT_NONE) ||
 		has_other_partition_key(rows, target))
 		return true;
 	for (int i = 0; i < target->bind_count; i++)
 	{
 		const ScyllaModifyColumn *column = &rows->plan->columns[target->order[i]];
-		const cql_type *type = cql_statement_bind(statement, i)->type;
+		const cql_type *type = cql_statement_bind(statement, bind_of_value(target, i))->type;
 
 		*drift = (ScyllaDrift) {column->name, type, column->type_text};
 		/* What is added to a column, or taken from it, may be of a type of its own. */
@@ -214,22 +230,48 @@ explain_refusal(const void *argument)
 	scylla_drift_explain(rows->session, RelationGetRelid(rows->relation), NULL);
 }
 
-/* A statement that was prepared before the remote table changed is prepared again. */
 static void
-prepare_statement(ScyllaRowWriter *rows, WriteTarget *target, const char *cql)
+prepare_text(ScyllaRowWriter *rows, WriteTarget *target, ScyllaModifyWords words)
 {
 	ScyllaReportContext about = {.session = rows->session,
 								 .relation = rows->remote_table,
 								 .explain = explain_refusal,
 								 .argument = rows};
+	ScyllaModifyTarget kind = (ScyllaModifyTarget) (target - rows->targets);
+	char *cql = scylla_modify_plan_cql(rows->plan, kind, words, target->order);
+
+	if (target->statement != NULL)
+		scylla_statement_release(target->statement);
+	target->statement = scylla_prepare(rows->session, cql, &about);
+}
+
+/* In the dialect of whom the session is connected to, as scylla_prepare_read() does. */
+static void
+prepare_once(ScyllaRowWriter *rows, WriteTarget *target)
+{
+	bool is_timed = scylla_is_timed(rows->plan->has_server_timeout);
+
+	target->timeout = SCYLLA_TIMEOUT_NONE;
+	if (!is_timed || !cql_session_is_scylla(rows->session->cql))
+		prepare_text(rows, target, SCYLLA_WORDS_PLAIN);
+	if (!is_timed || !cql_session_is_scylla(rows->session->cql))
+		return;
+	prepare_text(rows, target, SCYLLA_WORDS_TIMED);
+	target->timeout =
+		scylla_modify_plan_inserts(rows->plan) ? SCYLLA_TIMEOUT_LAST : SCYLLA_TIMEOUT_FIRST;
+}
+
+/* A statement that was prepared before the remote table changed is prepared again. */
+static void
+prepare_statement(ScyllaRowWriter *rows, WriteTarget *target)
+{
 	ScyllaDrift drift;
 
-	target->statement = scylla_prepare(rows->session, cql, &about);
+	prepare_once(rows, target);
 	if (!has_drift(rows, target, &drift))
 		return;
 	scylla_statement_forget(rows->session, target->statement);
-	scylla_statement_release(target->statement);
-	target->statement = scylla_prepare(rows->session, cql, &about);
+	prepare_once(rows, target);
 	if (has_drift(rows, target, &drift))
 	{
 		explain_refusal(rows); /* it knows more of a key */
@@ -249,7 +291,7 @@ make_converters(ScyllaRowWriter *rows, WriteTarget *target)
 		Form_pg_attribute attribute =
 			TupleDescAttr(RelationGetDescr(rows->relation), rows->plan->columns[index].attnum - 1);
 		ScyllaConverterSpec spec = {
-			.cql = cql_statement_bind(statement, i)->type,
+			.cql = cql_statement_bind(statement, bind_of_value(target, i))->type,
 			.type = rows->plan->columns[index].value_type,
 			.typmod = rows->plan->columns[index].value_typmod,
 			.table = RelationGetRelationName(rows->relation),
@@ -269,19 +311,15 @@ prepare_target(ScyllaRowWriter *rows, ScyllaModifyTarget kind)
 	WriteTarget *target = &rows->targets[kind];
 	const ScyllaModifyPlan *plan = rows->plan;
 	MemoryContext caller = MemoryContextSwitchTo(rows->context);
-	int bind_count = 0;
-	char *cql;
 
 	target->order = palloc0(Max(plan->column_count, 1) * sizeof(int));
 	target->converters = palloc0(Max(plan->column_count, 1) * sizeof(ScyllaConverter *));
 	for (int i = 0; i < plan->column_count; i++)
-		bind_count += scylla_modify_plan_binds(plan, &plan->columns[i], kind);
-	target->bind_count = bind_count;
+		target->bind_count += scylla_modify_plan_binds(plan, &plan->columns[i], kind);
+	prepare_statement(rows, target);
 	target->is_in_order = true;
-	cql = scylla_modify_plan_cql(plan, kind, target->order);
-	for (int i = 1; i < bind_count; i++)
+	for (int i = 1; i < target->bind_count; i++)
 		target->is_in_order &= target->order[i - 1] < target->order[i];
-	prepare_statement(rows, target, cql);
 	make_converters(rows, target);
 	MemoryContextSwitchTo(caller);
 }
@@ -490,6 +528,7 @@ scylla_row_writer_send(ScyllaRowWriter *rows, bool *is_applied)
 	write.values = values->data;
 	write.values_len = values->len;
 	write.value_count = rows->target->bind_count;
+	write.timeout = rows->target->timeout;
 	write.routing_key = rows->routing_key.data;
 	write.routing_key_len = rows->routing_key.len;
 	choose_timestamp(rows, &write);

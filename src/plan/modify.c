@@ -254,6 +254,7 @@ begin_plan(ModifyMaker *maker, ScyllaModifyKind kind)
 	plan->ttl_s = plan->is_counter || kind == SCYLLA_MODIFY_DELETE ? -1 : options->ttl_s;
 	plan->insert_nulls = options->insert_nulls;
 	plan->is_excess_truncated = options->excess_precision == SCYLLA_EXCESS_TRUNCATE;
+	plan->has_server_timeout = options->has_server_timeout;
 	plan->columns = palloc0(Max(table->column_count, 1) * sizeof(ScyllaModifyColumn));
 	add_key(maker, table->partition_key, table->partition_count, "partition");
 	plan->partition_count = plan->column_count;

@@ -64,8 +64,9 @@ scylla_modify_plan_encode(const ScyllaModifyPlan *plan)
 	List *facts = list_make5(makeString(plan->keyspace), makeString(plan->table),
 							 makeInteger((int) plan->serverid), makeInteger(plan->kind),
 							 makeInteger(plan->insert_nulls));
-	List *flags = list_make4(makeInteger(plan->is_static_only), makeInteger(plan->is_conditional),
-							 makeInteger(plan->is_counter), makeInteger(plan->is_excess_truncated));
+	List *flags = list_make5(makeInteger(plan->is_static_only), makeInteger(plan->is_conditional),
+							 makeInteger(plan->is_counter), makeInteger(plan->is_excess_truncated),
+							 makeInteger(plan->has_server_timeout));
 	List *numbers = NIL;
 	List *columns = NIL;
 	int number_count;
@@ -99,6 +100,7 @@ scylla_modify_plan_decode(List *packed)
 	plan->is_conditional = intVal(lsecond(flags)) != 0;
 	plan->is_counter = intVal(lthird(flags)) != 0;
 	plan->is_excess_truncated = intVal(lfourth(flags)) != 0;
+	plan->has_server_timeout = intVal(list_nth(flags, 4)) != 0;
 	for (int i = 0; i < number_count; i++)
 		*list[i] = intVal(list_nth(numbers, i));
 	plan->columns = palloc0(list_length(columns) * sizeof(ScyllaModifyColumn));
@@ -145,6 +147,7 @@ typedef struct ModifyText
 	StringInfoData cql;
 	const ScyllaModifyPlan *plan;
 	ScyllaModifyTarget target;
+	ScyllaModifyWords words;
 	int *order;
 	int bind_count;
 } ModifyText;
@@ -182,19 +185,31 @@ append_table(ModifyText *text)
 	scylla_deparse_table(&text->cql, text->plan->keyspace, text->plan->table);
 }
 
-static void
-append_ttl(ModifyText *text)
+/* TTL ?, TTL n, or nothing; the glue behind which the next would stand. */
+static const char *
+append_ttl(ModifyText *text, const char *glue)
 {
 	for (int i = 0; i < text->plan->column_count; i++)
 	{
 		if (text->plan->columns[i].assign != SCYLLA_ASSIGN_TTL)
 			continue;
-		appendStringInfoString(&text->cql, " USING TTL ?");
+		appendStringInfo(&text->cql, "%sTTL ?", glue);
 		note_bind(text, i);
-		return;
+		return " AND ";
 	}
-	if (text->plan->ttl_s >= 0)
-		appendStringInfo(&text->cql, " USING TTL %d", text->plan->ttl_s);
+	if (text->plan->ttl_s < 0)
+		return glue;
+	appendStringInfo(&text->cql, "%sTTL %d", glue, text->plan->ttl_s);
+	return " AND ";
+}
+
+static const char *
+append_timeout(ModifyText *text, const char *glue)
+{
+	if (text->words == SCYLLA_WORDS_PLAIN)
+		return glue;
+	appendStringInfo(&text->cql, "%sTIMEOUT ?", glue);
+	return " AND ";
 }
 
 static void
@@ -219,7 +234,7 @@ append_insert(ModifyText *text)
 	appendStringInfoChar(&text->cql, ')');
 	if (text->plan->is_conditional)
 		appendStringInfoString(&text->cql, " IF NOT EXISTS");
-	append_ttl(text);
+	append_timeout(text, append_ttl(text, " USING "));
 }
 
 static void
@@ -276,7 +291,7 @@ append_update(ModifyText *text)
 
 	appendStringInfoString(&text->cql, "UPDATE ");
 	append_table(text);
-	append_ttl(text);
+	append_ttl(text, append_timeout(text, " USING "));
 	for (int i = 0; i < text->plan->column_count; i++)
 	{
 		if (!is_value(text, i) || is_bound_key(text, i))
@@ -305,18 +320,26 @@ append_delete(ModifyText *text)
 	}
 	appendStringInfoString(&text->cql, " FROM ");
 	append_table(text);
+	append_timeout(text, " USING ");
 	append_where(text);
 }
 
-char *
-scylla_modify_plan_cql(const ScyllaModifyPlan *plan, ScyllaModifyTarget target, int *order)
+bool
+scylla_modify_plan_inserts(const ScyllaModifyPlan *plan)
 {
-	ModifyText text = {.plan = plan, .target = target, .order = order};
+	return plan->kind == SCYLLA_MODIFY_INSERT && !plan->is_counter;
+}
+
+char *
+scylla_modify_plan_cql(const ScyllaModifyPlan *plan, ScyllaModifyTarget target,
+					   ScyllaModifyWords words, int *order)
+{
+	ModifyText text = {.plan = plan, .target = target, .words = words, .order = order};
 
 	initStringInfo(&text.cql);
 	if (plan->kind == SCYLLA_MODIFY_DELETE)
 		append_delete(&text);
-	else if (plan->kind == SCYLLA_MODIFY_INSERT && !plan->is_counter)
+	else if (scylla_modify_plan_inserts(plan))
 		append_insert(&text);
 	else
 		append_update(&text);

@@ -58,6 +58,14 @@ typedef enum ScyllaModifyTarget
 	SCYLLA_TARGET_STATIC
 } ScyllaModifyTarget;
 
+/* Whether a text has a bind variable for ScyllaDB's timeout: of CQL's INSERT the last one, else the
+ * first. */
+typedef enum ScyllaModifyWords
+{
+	SCYLLA_WORDS_PLAIN,
+	SCYLLA_WORDS_TIMED
+} ScyllaModifyWords;
+
 typedef struct ScyllaModifyPlan
 {
 	ScyllaModifyKind kind;
@@ -80,6 +88,7 @@ typedef struct ScyllaModifyPlan
 	int ttl_s; /* negative: none is sent */
 	ScyllaInsertNulls insert_nulls;
 	bool is_excess_truncated;
+	bool has_server_timeout;
 } ScyllaModifyPlan;
 
 extern List *scylla_modify_plan_encode(const ScyllaModifyPlan *plan);
@@ -111,12 +120,15 @@ extern ScyllaModifyPlan *scylla_modify_plan_insert(Oid relid, Oid userid, const 
 extern bool scylla_modify_plan_binds(const ScyllaModifyPlan *plan, const ScyllaModifyColumn *column,
 									 ScyllaModifyTarget target);
 
+/* Whether the texts are CQL's INSERT. */
+extern bool scylla_modify_plan_inserts(const ScyllaModifyPlan *plan);
+
 /*
- * The CQL text for a target, and the columns in the order of its bind variables (indexes into
- * columns, *order as long as column_count; NULL: not wanted).
+ * The CQL text for a target, and the columns in the order of its bind variables without the
+ * timeout's (indexes into columns, *order as long as column_count; NULL: not wanted).
  */
 extern char *scylla_modify_plan_cql(const ScyllaModifyPlan *plan, ScyllaModifyTarget target,
-									int *order);
+									ScyllaModifyWords words, int *order);
 
 extern char *scylla_modify_truncate_cql(const char *keyspace, const char *table);
 

@@ -3,7 +3,8 @@
  * copy, cache and send to workers, and unpacks it. Nobody else knows the layout:
  *
  *   ((keyspace table serverid read_consistency fetch_size max_in_flight
- *     is_excess_truncated bypass_cache pid number full_scan is_delete unbound_key)
+ *     is_excess_truncated bypass_cache pid number full_scan is_delete unbound_key
+ *     has_server_timeout)
  *    (is_distinct partition_limit limit_bind is_limit_sent is_reversed (order ...))
  *    (is_aggregated (aggregate ...) (group name ...))
  *    (column ...) (arm ...) ((local reason ...) ((what why) ...)))
@@ -148,7 +149,8 @@ encode_table(const ScyllaScanPlan *plan)
 	packed = lappend(packed, makeInteger(++last_number));
 	packed = lappend(packed, makeInteger(plan->full_scan));
 	packed = lappend(packed, makeInteger(plan->is_delete));
-	return lappend(packed, plan->unbound_key != NULL ? makeString(plan->unbound_key) : NULL);
+	packed = lappend(packed, plan->unbound_key != NULL ? makeString(plan->unbound_key) : NULL);
+	return lappend(packed, makeInteger(plan->has_server_timeout));
 }
 
 ScyllaPlanId
@@ -173,6 +175,7 @@ decode_table(List *packed, ScyllaScanPlan *plan)
 	plan->full_scan = (ScyllaFullScan) intVal(list_nth(packed, 10));
 	plan->is_delete = intVal(list_nth(packed, 11)) != 0;
 	plan->unbound_key = list_nth(packed, 12) != NULL ? strVal(list_nth(packed, 12)) : NULL;
+	plan->has_server_timeout = intVal(list_nth(packed, 13)) != 0;
 }
 
 static List *

@@ -127,6 +127,7 @@ typedef struct ScyllaScanPlan
 	char *unbound_key; /* partition key columns that nothing compares, for its message; or NULL */
 	int bypass_cache;  /* ScyllaBypassCache; its words are no part of the texts below */
 	bool is_delete;    /* of the conditions' rows: nothing is asked for, and no order or limit */
+	bool has_server_timeout;
 	/* what is asked for */
 	int column_count;
 	ScyllaFetchColumn *columns;

@@ -66,9 +66,12 @@ class Reply:
 
 
 class Statement:
-    """What the front knows of a prepared one; key: which of Cassandra's markers make the partition key."""
+    """What the front knows of a prepared one. id: Cassandra's, which is the same for texts that differ in
+    what was taken out, while clients' are not; key: which of Cassandra's markers make the partition key."""
 
-    def __init__(self, text, table, key, spec):
+    def __init__(self, id, text, table, key, spec):
+        self.id = id
+        self.client_id = id + text.taken_out
         self.text = text
         self.table = table
         self.key = key
@@ -181,6 +184,7 @@ class Connection:
         if request.metadata_id is not None:
             rest = rest[:2] + bytes([rest[2] & ~SKIP_METADATA]) + rest[3:]
         if statement is not None:
+            statement_id = statement.id
             request.text = statement.text
             request.timeout, request.is_bypassing = statement.text.timeout, statement.text.is_bypassing
             if statement.text.timeout_marker is not None:
@@ -280,16 +284,17 @@ class Connection:
         result_at = reader.at
         result_flags, result_count = reader.number("i"), reader.number("i")
         spec = reader.rest() if not result_flags & NO_METADATA else b""
-        self.front.statements[statement_id] = Statement(request.text, table and ".".join(table), key, spec)
+        statement = Statement(statement_id, request.text, table and ".".join(table), key, spec)
+        self.front.statements[statement.client_id] = statement
 
         marker = request.text.timeout_marker
         shown_key = [at + (marker is not None and at >= marker) for at in key]
         if marker is not None:
-            names = string(table[0]) + string(table[1]) if table and not flags & GLOBAL_SPEC else b""
+            names = b"" if flags & GLOBAL_SPEC else b"".join(map(string, table or ("", "")))
             columns.insert(marker, names + string("[timeout]") + short(DURATION))
         if request.text.is_conditional and "SCYLLA_LWT_ADD_METADATA_MARK" in self.options:
             flags |= LWT_MARK
-        result = integer(PREPARED) + short_bytes(statement_id)
+        result = integer(PREPARED) + short_bytes(statement.client_id)
         if "SCYLLA_USE_METADATA_ID" in self.options:
             result += short_bytes(metadata_id(spec))
         result += struct.pack(">Iii", flags & 0xFFFFFFFF, len(columns), key_count) + b"".join(map(short, shown_key))

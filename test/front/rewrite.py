@@ -30,6 +30,7 @@ class Text:
             parts[at] = self.strip(parts[at], markers)
             markers += parts[at].count("?")
         self.text = "".join(parts)
+        self.taken_out = b"B" * self.is_bypassing + (self.timeout or "").encode()
         bare = "".join(parts[::2])
         self.is_conditional = (re.match(r"\s*(INSERT|UPDATE|DELETE)\b", bare, re.IGNORECASE) is not None
                                and CONDITION.search(bare) is not None)

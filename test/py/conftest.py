@@ -13,9 +13,8 @@ import psycopg2
 import pytest
 
 from node import Node
-from support import COLUMNS, REMOTE_COLUMNS, query
+from support import COLUMNS, REMOTE_COLUMNS, TOP, query
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "test", "front"))
 TEST_SECONDS = 120
 

@@ -6,6 +6,8 @@ import time
 
 import psycopg2
 
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
 # What most tests declare: a column's SQL type, CQL type and role in the key.
 COLUMNS = {"k": ("integer", "int", "partition 1"), "v": ("text", "text", "regular")}
 REMOTE_COLUMNS = {"k": "int", "v": "text"}
@@ -66,6 +68,12 @@ class Running:
         self.thread.join(seconds)
         assert self.ended is not None, "the statement still runs"
         return self
+
+
+def keep_cql(texts):
+    """For ScyllaDB's grammar, a step of test/run."""
+    with open(os.path.join(TOP, ".scratch/cql.log"), "a") as log:
+        log.writelines(text + "\n" for text in sorted(texts))
 
 
 def wait_until(condition, seconds=10):

@@ -1,12 +1,10 @@
 """Random queries give the same rows as on a local copy (differential.py): so many of fixed seeds."""
 
-import os
-
 import psycopg2
 import pytest
 
-from conftest import TOP
 from differential import KEYSPACE, prepare, run_case
+from support import keep_cql
 
 CASES = 6
 QUERIES = 40
@@ -27,5 +25,4 @@ def connection(database, driver, cql_host, cql_port):
 def test_random_queries(seed, driver, connection):
     case = run_case(seed, QUERIES, driver, connection)
     assert case.counts["with rows"] > QUERIES
-    with open(os.path.join(TOP, ".scratch/cql.log"), "a") as log:
-        log.writelines(text + "\n" for text in sorted(case.texts))
+    keep_cql(case.texts)

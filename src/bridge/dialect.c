@@ -1,0 +1,61 @@
+/*
+ * Texts for ScyllaDB, and the time that its servers are given. A server that knows when nobody waits
+ * any more gives up by itself, and its work is not in the way of others'.
+ */
+#include "postgres.h"
+
+#include "bridge/dialect.h"
+
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
+
+#define NS_PER_MILLISECOND INT64CONST(1000000)
+
+/* A session that was not connected is so once a text was prepared. */
+ScyllaStatement *
+scylla_prepare_read(ScyllaSession *session, const char *cql, ScyllaReadWords *words,
+					const ScyllaReportContext *about)
+{
+	bool has_words = words->is_bypassing || words->is_timed;
+	ScyllaStatement *statement = NULL;
+
+	if (!has_words || !cql_session_is_scylla(session->cql))
+		statement = scylla_prepare(session, cql, about);
+	if (!has_words)
+		return statement;
+	if (!cql_session_is_scylla(session->cql))
+	{
+		*words = (ScyllaReadWords) {0};
+		return statement;
+	}
+	if (statement != NULL)
+		scylla_statement_release(statement);
+	return scylla_prepare(session,
+						  psprintf("%s%s%s", cql, words->is_bypassing ? " BYPASS CACHE" : "",
+								   words->is_timed ? " USING TIMEOUT ?" : ""),
+						  about);
+}
+
+bool
+scylla_is_timed(bool has_server_timeout)
+{
+	return has_server_timeout && get_timeout_active(STATEMENT_TIMEOUT);
+}
+
+size_t
+scylla_write_timeout(const ScyllaSession *session, char *out)
+{
+	int64 left_ms = session->request_timeout_ms;
+	cql_duration duration = {0};
+	size_t len;
+
+	if (get_timeout_active(STATEMENT_TIMEOUT))
+		left_ms =
+			Min(left_ms, TimestampDifferenceMilliseconds(
+							 GetCurrentTimestamp(), get_timeout_finish_time(STATEMENT_TIMEOUT)));
+	/* A time that is up is about to be noticed here, and ScyllaDB takes 0 for one, too. */
+	duration.nanoseconds = Max(left_ms, 1) * NS_PER_MILLISECOND;
+	len = cql_write_duration(&duration, (uint8_t *) out + 4);
+	cql_put_u32((uint8_t *) out, (uint32) len);
+	return 4 + len;
+}

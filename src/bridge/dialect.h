@@ -1,0 +1,36 @@
+/*
+ * What ScyllaDB's CQL says that Cassandra's cannot: BYPASS CACHE, and USING TIMEOUT with the time
+ * that is left to the statement as a bind variable.
+ */
+#ifndef SCYLLA_DIALECT_H
+#define SCYLLA_DIALECT_H
+
+#include "bridge/cursor.h"
+#include "cql/cql_value.h"
+
+/* Words of a read. */
+typedef struct ScyllaReadWords
+{
+	bool is_bypassing;
+	bool is_timed; /* the last bind variable is the timeout: a cursor's spec says so, too */
+} ScyllaReadWords;
+
+/*
+ * Prepare a SELECT with those words where ScyllaDB reads it, and without them where Cassandra does:
+ * *words then has none. As scylla_prepare().
+ */
+extern ScyllaStatement *scylla_prepare_read(ScyllaSession *session, const char *cql,
+											ScyllaReadWords *words,
+											const ScyllaReportContext *about);
+
+/* Whether there is a time to tell, with option server_timeout: under statement_timeout. */
+extern bool scylla_is_timed(bool has_server_timeout);
+
+/*
+ * Write the timeout of a request that leaves now as a [value]: what is left of statement_timeout,
+ * and no more than request_timeout, in whole milliseconds. Returns its length.
+ */
+#define SCYLLA_TIMEOUT_MAX_LEN (4 + CQL_DURATION_MAX_LEN)
+extern size_t scylla_write_timeout(const ScyllaSession *session, char *out);
+
+#endif /* SCYLLA_DIALECT_H */
