@@ -27,7 +27,12 @@ CREATE FOREIGN TABLE wide (
 	tags text[] OPTIONS (key 'regular', type 'set<text>'),
 	steps int[] OPTIONS (key 'regular', type 'list<int>'),
 	prices numeric[] OPTIONS (key 'regular', type 'list<decimal>'),
-	marks jsonb OPTIONS (key 'regular', type 'map<text, int>')
+	marks jsonb OPTIONS (key 'regular', type 'map<text, int>'),
+	names jsonb OPTIONS (key 'regular', type 'map<text, text>'),
+	numbers jsonb OPTIONS (key 'regular', type 'map<int, int>'),
+	flags jsonb OPTIONS (key 'regular', type 'map<ascii, boolean>'),
+	amounts jsonb OPTIONS (key 'regular', type 'map<text, decimal>'),
+	fixed jsonb OPTIONS (key 'regular', type 'frozen<map<text, int>>')
 ) SERVER pushdown;
 
 CREATE FOREIGN TABLE event (
@@ -73,6 +78,10 @@ SELECT scans('SELECT u FROM event WHERE k = 1 AND t = ''00000000-0000-1000-8000-
 SELECT scans('SELECT v FROM kv WHERE k IN (1, 2.5)');
 SELECT scans('SELECT v FROM kv WHERE k = 7.0');
 SELECT scans('SELECT v FROM kv WHERE k = 7.0::float8');
+SELECT scans('SELECT v FROM kv WHERE k = 7.5::float4');
+SELECT scans('SELECT v FROM kv WHERE k IN (1, 2.5::float8, ''NaN'')');
+SELECT scans('SELECT v FROM kv WHERE k = 1 AND n < 7.5::float8');
+SELECT scans('SELECT v FROM wide WHERE a = 1 AND b = ''x'' AND c = now() AND d = 7::float8');
 SELECT scans('SELECT v FROM wide WHERE a = 1 AND b = ''x'' AND c = now() AND d < 1.5');
 SELECT scans('SELECT v FROM kv WHERE k = 7.5');
 SELECT scans('SELECT v FROM kv WHERE k = 5000000000');
@@ -140,13 +149,22 @@ SELECT scans('SELECT v FROM wide WHERE scylla_token(''wide'', a, b) > 1 AND a = 
 SELECT scans('SELECT v FROM wide WHERE ''x'' = ANY (tags) AND tags @> ''{y,z,NULL}'' AND steps @> ARRAY[1, NULL]');
 SELECT scans('SELECT v FROM wide WHERE marks ? ''x'' AND 1.5 = ANY (prices)');
 SELECT scans('SELECT v FROM wide WHERE ''x'' <> ANY (tags) AND tags <@ ''{y}''');
+-- what a map has under a key: of integers, texts and booleans, and where it is not frozen
+SELECT scans('SELECT v FROM wide WHERE marks -> ''x'' = ''1'' AND marks[''y''] = ''2'' AND (marks ->> ''z'')::bigint = 3
+	AND (marks -> ''w'')::int = 4');
+SELECT scans('SELECT v FROM wide WHERE names ->> ''x'' = ''1'' AND names -> ''y'' = ''"2"'' AND flags -> ''z'' = ''true''');
+SELECT scans('SELECT v FROM wide WHERE marks @> ''{"x": 1, "y": 2.5, "z": "3", "w": null, "u": [1]}''');
+SELECT scans('SELECT v FROM wide WHERE names @> ''{"x": "1"}'' AND flags @> ''{"y": false}'' AND names ? ''z''');
+SELECT scans('SELECT v FROM wide WHERE numbers -> ''1'' = ''1'' AND amounts -> ''x'' = ''1'' AND fixed -> ''x'' = ''1''');
+SELECT scans('SELECT v FROM wide WHERE marks ->> ''x'' = ''1'' AND marks -> ''x'' > ''1'' AND marks @> ''[1]''');
+SELECT scans('SELECT v FROM wide WHERE marks -> v = ''1'' AND names ->> ''x'' = v AND fixed ? ''x''');
 ALTER FOREIGN TABLE wide OPTIONS (ADD allow_filtering 'off');
 SELECT scans('SELECT v FROM wide WHERE a = 1 AND b = ''x'' AND d = 7 AND s = 3 AND ''x'' = ANY (tags)');
 ALTER FOREIGN TABLE wide OPTIONS (DROP allow_filtering);
 
 -- indexes: what they answer alone, then what they are good for with a filter
 ALTER FOREIGN TABLE kv OPTIONS (ADD indexes 'by_n (n), by_v (v) sai');
-ALTER FOREIGN TABLE wide OPTIONS (ADD indexes 'by_s (s) local, by_tag (values(tags)), by_mark (keys(marks)), by_c (c) sai');
+ALTER FOREIGN TABLE wide OPTIONS (ADD indexes 'by_s (s) local, by_tag (values(tags)), by_mark (keys(marks)), by_entry (entries(marks)), by_c (c) sai');
 SELECT scans('SELECT v FROM kv WHERE n = 3');
 SELECT scans('SELECT v FROM kv WHERE n > 3');
 SELECT scans('SELECT n FROM kv WHERE v = ''x'' AND n > 3');
@@ -155,6 +173,8 @@ SELECT scans('SELECT v FROM kv WHERE n = 3 AND k = 1');
 SELECT scans('SELECT v FROM kv WHERE n = 3 AND tok > 1');
 SELECT scans('SELECT v FROM wide WHERE tags @> ''{x}''');
 SELECT scans('SELECT v FROM wide WHERE marks ? ''x'' AND a = 3');
+SELECT scans('SELECT v FROM wide WHERE marks -> ''x'' = ''1''');
+SELECT scans('SELECT v FROM wide WHERE names -> ''x'' = ''"1"''');
 SELECT scans('SELECT v FROM wide WHERE s = 3');
 SELECT scans('SELECT v FROM wide WHERE c > now()');
 ALTER FOREIGN TABLE kv OPTIONS (ADD allow_filtering 'off');
@@ -185,6 +205,19 @@ SELECT scans('SELECT v FROM local JOIN kv ON k = x OR k = z WHERE y = ''y1''');
 SELECT scans('SELECT v FROM local JOIN kv ON k = ANY (ARRAY[x, x + 1]) WHERE y = ''y1''');
 SELECT scans('SELECT v FROM local JOIN wide ON a = x AND b = y AND (c, d) > (now(), z) WHERE z < 3');
 SELECT scans('SELECT v FROM local JOIN kv ON n = x WHERE y = ''y1''');
+
+-- hstore, where it is
+SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'hstore') AS has_hstore \gset
+\if :has_hstore
+CREATE EXTENSION hstore SCHEMA pushdown;
+CREATE FOREIGN TABLE tagged (
+	k int OPTIONS (key 'partition 1', type 'int'),
+	h hstore OPTIONS (key 'regular', type 'map<text, text>')
+) SERVER pushdown OPTIONS (indexes 'by_key (keys(h))');
+SELECT scans('SELECT k FROM tagged WHERE h ? ''x''');
+SELECT scans('SELECT k FROM tagged WHERE h -> ''x'' = ''1''');
+SELECT scans('SELECT k FROM tagged WHERE h ?& ARRAY[''x'']');
+\endif
 
 -- the same under each plan_cache_mode, from the first execution to the eighth
 PREPARE by_in(int[]) AS SELECT v FROM kv WHERE k = ANY ($1);

@@ -42,6 +42,7 @@ struct ScyllaParams
 	MemoryContext context;
 	int count;
 	int ring_pieces;
+	bool is_of_view;
 	ConditionParam *conditions;    /* in the arm's order */
 	ScyllaConditionValues *values; /* parallel */
 	StringInfoData bytes;          /* what choices point to, once all are encoded */
@@ -62,7 +63,8 @@ describe_array(ConditionParam *param)
 }
 
 /* An equality on the key is never left out, since others are nothing without it; and no key has a
- * value that CQL refuses. */
+ * value that CQL refuses. A view's key may be no key of the table: what is left out there is checked
+ * here. */
 static ScyllaBoundTrust
 trust_of(const ScyllaScanArm *arm, int index)
 {
@@ -70,6 +72,8 @@ trust_of(const ScyllaScanArm *arm, int index)
 	bool is_on_key = index < arm->partition_conditions ||
 					 (!arm->is_filtered && arm->access != SCYLLA_ACCESS_INDEX);
 
+	if (arm->access == SCYLLA_ACCESS_VIEW)
+		return SCYLLA_BOUND_RECHECKED;
 	if (!condition->is_rechecked || (is_on_key && !scylla_operator_is_range(condition->op)))
 		return SCYLLA_BOUND_ENFORCED;
 	return SCYLLA_BOUND_RECHECKED;
@@ -84,6 +88,7 @@ scylla_params_new(const ScyllaScanArm *arm, List *exprs, const char *local_table
 	params->context = CurrentMemoryContext;
 	params->count = arm->condition_count;
 	params->ring_pieces = arm->ring_pieces;
+	params->is_of_view = arm->access == SCYLLA_ACCESS_VIEW;
 	params->conditions = palloc0(Max(params->count, 1) * sizeof(ConditionParam));
 	params->values = palloc0(Max(params->count, 1) * sizeof(ScyllaConditionValues));
 	initStringInfo(&params->bytes);
@@ -232,6 +237,28 @@ encode_row(const ConditionParam *param, StringInfo out, bool *needs_recheck)
 	return SCYLLA_VERDICT_SEND;
 }
 
+/* Key and value of a map's entry: neither is NULL, and an equality with either can fail. */
+static ScyllaVerdict
+encode_entry(const ConditionParam *param, StringInfo out)
+{
+	int start = out->len;
+
+	for (int i = 0; i < param->condition->marker_count; i++)
+	{
+		const MarkerParam *marker = &param->markers[i];
+		ScyllaVerdict verdict = SCYLLA_VERDICT_NEVER;
+
+		if (!marker->is_null)
+			verdict = scylla_bound_encode(marker->converter, param->condition->op, param->trust,
+										  marker->value, out);
+		if (verdict == SCYLLA_VERDICT_SEND)
+			continue;
+		out->len = start;
+		return verdict;
+	}
+	return SCYLLA_VERDICT_SEND;
+}
+
 /* A cell of no bytes; or of the type's least value otherwise, for >=. */
 static void
 append_lowest(const ConditionParam *param, StringInfo out)
@@ -359,6 +386,8 @@ encode_single(ScyllaParams *params, int index)
 		verdict = encode_token(param, &params->bytes);
 	else if (param->condition->form == SCYLLA_FORM_ROW)
 		verdict = encode_row(param, &params->bytes, &params->values[index].needs_recheck);
+	else if (param->condition->form == SCYLLA_FORM_ENTRY)
+		verdict = encode_entry(param, &params->bytes);
 	else if (param->condition->form == SCYLLA_FORM_EMPTY)
 	{
 		append_lowest(param, &params->bytes);
@@ -454,6 +483,7 @@ scylla_params_encode(ScyllaParams *params)
 		values->verdict = encode_condition(params, i);
 		if (values->verdict == SCYLLA_VERDICT_NEVER)
 			return NULL;
+		values->needs_recheck |= params->is_of_view && values->verdict == SCYLLA_VERDICT_ALWAYS;
 		values->excludes_empty = excludes_empty(&params->conditions[i]);
 	}
 	place_choices(params);

@@ -49,6 +49,42 @@ count_within_cap(const ScyllaProbes *probes, const ScyllaConditionValues *values
 	return arm->condition_count;
 }
 
+/*
+ * A view can have no partition of an empty key, or one too long, though the table has such values in
+ * that column; and an equality with a value that CQL refuses is not sent.
+ */
+static bool
+is_beyond_view(const ScyllaProbes *probes, const ScyllaConditionValues *values)
+{
+	const ScyllaScanArm *arm = probes->arm;
+	int shortest = 0;
+	int longest = 0;
+
+	if (arm->access != SCYLLA_ACCESS_VIEW)
+		return false;
+	for (int i = 0; i < arm->condition_count; i++)
+	{
+		int least = INT_MAX;
+		int greatest = 0;
+
+		if (scylla_operator_is_range(arm->conditions[i].op))
+			continue;
+		if (values[i].verdict != SCYLLA_VERDICT_SEND)
+			return true;
+		if (i >= arm->partition_conditions)
+			continue;
+		for (int j = 0; j < values[i].choice_count; j++)
+		{
+			least = Min(least, values[i].choices[j].len);
+			greatest = Max(greatest, values[i].choices[j].len);
+		}
+		shortest += least;
+		longest += greatest;
+	}
+	return !scylla_bound_is_partition(shortest, arm->partition_conditions) ||
+		   !scylla_bound_is_partition(longest, arm->partition_conditions);
+}
+
 void
 scylla_probes_open(ScyllaProbes *probes, const ScyllaConditionValues *values)
 {
@@ -63,7 +99,8 @@ scylla_probes_open(ScyllaProbes *probes, const ScyllaConditionValues *values)
 	probes->next = 0;
 	if (values == NULL)
 		return;
-	sent = count_within_cap(probes, values);
+	probes->is_without_view = is_beyond_view(probes, values);
+	sent = probes->is_without_view ? 0 : count_within_cap(probes, values);
 	probes->needs_recheck = sent < arm->condition_count;
 	for (int i = 0; i < arm->condition_count; i++)
 	{
@@ -105,7 +142,7 @@ make_key(ScyllaProbes *probes, ScyllaCursorInput *input)
 	cql_cell parts[SCYLLA_MAX_CONDITIONS];
 	size_t len;
 
-	if (count == 0)
+	if (count == 0 || probes->is_without_view)
 		return true;
 	resetStringInfo(&probes->bytes);
 	for (int i = 0; i < count; i++)
@@ -116,7 +153,7 @@ make_key(ScyllaProbes *probes, ScyllaCursorInput *input)
 		parts[i].data = (const uint8_t *) choice->data + VALUE_HEADER_BYTES;
 		parts[i].len = choice->len - VALUE_HEADER_BYTES;
 	}
-	if (!scylla_bound_is_partition(&probes->bytes, count))
+	if (!scylla_bound_is_partition(probes->bytes.len, count))
 		return false;
 	if (!cql_key_measure(parts, count, &len))
 		return true;

@@ -21,12 +21,13 @@ typedef struct ScyllaProbes
 {
 	const ScyllaScanArm *arm;
 	const ScyllaConditionValues *values;
-	uint64 skipped;     /* for the CQL text: conditions that are not sent */
-	bool needs_recheck; /* some of those are not true of every row */
-	bool is_complete;   /* all conditions are sent, however many combinations that makes */
-	double count;       /* so many probes there will be, at most */
-	int32 limit;        /* bound as the statement's LIMIT; 0: it has none. To be set after open() */
-	uint64 next;        /* number of the next combination */
+	uint64 skipped;       /* for the CQL text: conditions that are not sent */
+	bool needs_recheck;   /* some of those are not true of every row */
+	bool is_without_view; /* the table is scanned, for the arm's view cannot have the rows */
+	bool is_complete;     /* all conditions are sent, however many combinations that makes */
+	double count;         /* so many probes there will be, at most */
+	int32 limit; /* bound as the statement's LIMIT; 0: it has none. To be set after open() */
+	uint64 next; /* number of the next combination */
 	/* That number where others take some of them, too; or NULL. To be set before open(). */
 	pg_atomic_uint64 *shared;
 	int *at; /* which choice of each condition */

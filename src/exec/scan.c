@@ -113,15 +113,12 @@ can_send_limit(const ScyllaScanPlan *plan, const ScyllaProbes *probes, int64 lim
 
 /* ---- starting ---- */
 
-void
-scylla_scan_judge(ScyllaScanState *scan)
+static void
+judge_full_scan(ScyllaScanState *scan)
 {
 	const ScyllaScanPlan *plan = scan->plan;
-	bool is_full = false;
 
-	for (int i = 0; i < plan->arm_count; i++)
-		is_full |= plan->arms[i].access == SCYLLA_ACCESS_FULL_SCAN;
-	if (!is_full || plan->full_scan == SCYLLA_FULL_SCAN_ALLOW || scan->is_judged)
+	if (plan->full_scan == SCYLLA_FULL_SCAN_ALLOW || scan->is_judged)
 		return;
 	scan->is_judged = true;
 	ereport(
@@ -135,6 +132,17 @@ scylla_scan_judge(ScyllaScanState *scan)
 					   plan->unbound_key)
 			 : errhint(
 				   "EXPLAIN VERBOSE tells why the conditions on the partition key stay local.")));
+}
+
+void
+scylla_scan_judge(ScyllaScanState *scan)
+{
+	bool is_full = false;
+
+	for (int i = 0; i < scan->plan->arm_count; i++)
+		is_full |= scan->plan->arms[i].access == SCYLLA_ACCESS_FULL_SCAN;
+	if (is_full)
+		judge_full_scan(scan);
 }
 
 static void
@@ -199,6 +207,8 @@ open_arm(ForeignScanState *node, ScyllaArmSetup *arm, int64 limit)
 	arm->is_possible = arm->probes->count > 0;
 	if (!arm->is_possible)
 		return;
+	if (arm->probes->is_without_view)
+		judge_full_scan(scan);
 	skipped = arm->probes->skipped;
 	if (can_send_limit(scan->plan, arm->probes, limit))
 		arm->probes->limit = (int32) limit;

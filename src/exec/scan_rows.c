@@ -83,8 +83,12 @@ scylla_scan_read_row(void *argument, ScyllaStream *stream, TupleTableSlot *slot,
 	ScyllaScanState *scan = node->fdw_state;
 	ScyllaScanSetup *setup = scan->setup;
 	MemoryContext old = MemoryContextSwitchTo(context);
+	ExprContext *econtext = node->ss.ps.ps_ExprContext;
 	bool has_row;
 
+	/* A merge reads many rows before it gives one. */
+	if (context != econtext->ecxt_per_tuple_memory)
+		ResetExprContext(econtext);
 	while ((has_row = cql_result_next_row(stream->page, setup->cells)))
 	{
 		scylla_tuple_store(setup->reader, setup->cells, slot);

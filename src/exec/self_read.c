@@ -16,15 +16,14 @@ typedef struct SelfRead
 } SelfRead;
 
 static bool
-goes_by(const ScyllaScanPlan *plan, ScyllaAccess access)
+goes_by_path(const ScyllaScanPlan *plan)
 {
 	for (int i = 0; i < plan->arm_count; i++)
-		if (plan->arms[i].access == access)
+		if (plan->arms[i].path_name != NULL)
 			return true;
 	return false;
 }
 
-/* Of a view only the keyspace tells whose it may be. */
 static void
 look_at(ForeignScanState *node, SelfRead *read)
 {
@@ -34,14 +33,11 @@ look_at(ForeignScanState *node, SelfRead *read)
 	if (fsplan->fs_server != read->plan->serverid || fsplan->operation != CMD_SELECT ||
 		scan == NULL)
 		return;
-	if (strcmp(scan->plan->keyspace, read->plan->keyspace) != 0)
-		return;
-	if (goes_by(scan->plan, SCYLLA_ACCESS_VIEW))
-		read->is_by_path = true;
-	if (strcmp(scan->plan->table, read->plan->table) != 0)
+	if (strcmp(scan->plan->keyspace, read->plan->keyspace) != 0 ||
+		strcmp(scan->plan->table, read->plan->table) != 0)
 		return;
 	read->scan_count++;
-	read->is_by_path |= goes_by(scan->plan, SCYLLA_ACCESS_INDEX);
+	read->is_by_path |= goes_by_path(scan->plan);
 }
 
 static bool

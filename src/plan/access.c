@@ -218,7 +218,8 @@ use_index(Choosing *choosing)
 static bool
 is_contains(const ScyllaAccessCondition *condition)
 {
-	return condition->form == SCYLLA_FORM_CONTAINS || condition->form == SCYLLA_FORM_CONTAINS_KEY;
+	return condition->form == SCYLLA_FORM_CONTAINS || condition->form == SCYLLA_FORM_CONTAINS_KEY ||
+		   condition->form == SCYLLA_FORM_ENTRY;
 }
 
 /* Whether CQL refuses both in one statement: of a column it takes one =, or one bound a side. */

@@ -28,6 +28,7 @@ typedef enum ScyllaConditionForm
 	SCYLLA_FORM_TOKEN,        /* token(k1, k2) > ? */
 	SCYLLA_FORM_CONTAINS,     /* c CONTAINS ? */
 	SCYLLA_FORM_CONTAINS_KEY, /* c CONTAINS KEY ? */
+	SCYLLA_FORM_ENTRY,        /* c[?] = ? */
 	SCYLLA_FORM_EMPTY, /* c = ? or c > ?, bound to CQL's empty value; c >= ?, to the least other one */
 	SCYLLA_FORM_RING_PIECE /* token(k1, k2) > ? AND token(k1, k2) <= ? */
 } ScyllaConditionForm;

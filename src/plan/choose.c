@@ -81,6 +81,8 @@ is_index_of(const ScyllaTableIndex *index, const ScyllaCondition *condition)
 			return index->target == SCYLLA_TARGET_VALUES;
 		case SCYLLA_FORM_CONTAINS_KEY:
 			return index->target == SCYLLA_TARGET_KEYS;
+		case SCYLLA_FORM_ENTRY:
+			return index->target == SCYLLA_TARGET_ENTRIES;
 		default:
 			return false;
 	}

@@ -1,6 +1,9 @@
 /*
  * Recognises what CQL's CONTAINS and CONTAINS KEY can say. What they find is a superset at best (a
  * collection has many spellings), so it is always checked again.
+ *
+ * Of frozen collections nothing is asked: beside an SAI index Cassandra takes one for a single value,
+ * and finds nothing.
  */
 #include "postgres.h"
 
@@ -10,6 +13,7 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "plan/contains.h"
+#include "plan/entry.h"
 #include "plan/operand.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
@@ -34,6 +38,7 @@ match_collection(RelOptInfo *rel, const ScyllaTable *table, Node *node, ScyllaCo
 {
 	out->column = scylla_qual_column(rel, table, node);
 	return out->column != NULL && out->column->pair != NULL && out->column->cql_type != NULL &&
+		   !out->column->cql_type->is_frozen &&
 		   (is_list_or_set(out->column->cql_type) || out->column->cql_type->id == CQL_TYPE_MAP);
 }
 
@@ -101,8 +106,8 @@ list_constants(const Const *array)
 	return constants;
 }
 
-static List *
-list_elements(Node *array)
+List *
+scylla_list_elements(Node *array)
 {
 	if (IsA(array, Const) && !((Const *) array)->constisnull)
 		return list_constants((Const *) array);
@@ -121,12 +126,12 @@ match_contains(RelOptInfo *rel, const ScyllaTable *table, const OpExpr *clause, 
 
 	if (!match_array_column(rel, table, collection, out))
 		return false;
-	out->values = list_elements(array);
+	out->values = scylla_list_elements(array);
 	out->collation = clause->inputcollid;
 	return out->values != NIL && is_element_alike(out, exprType(linitial(out->values)));
 }
 
-/* jsonb: the key of an object, or a text of an array */
+/* jsonb: the key of an object, or a text of an array; hstore: a key */
 static bool
 match_exists(RelOptInfo *rel, const ScyllaTable *table, const OpExpr *clause, ScyllaContains *out)
 {
@@ -151,5 +156,8 @@ scylla_contains_match(RelOptInfo *rel, const ScyllaTable *table, Node *clause, S
 		return false;
 	if (op->opno == OID_ARRAY_CONTAINS_OP || op->opno == OID_ARRAY_CONTAINED_OP)
 		return match_contains(rel, table, op, out);
-	return get_opcode(op->opno) == F_JSONB_EXISTS && match_exists(rel, table, op, out);
+	if (get_opcode(op->opno) == F_JSONB_EXISTS ||
+		scylla_is_function_of(get_opcode(op->opno), "hstore", "exist"))
+		return match_exists(rel, table, op, out);
+	return scylla_entry_match(rel, table, clause, out);
 }

@@ -239,6 +239,10 @@ append_condition(StringInfo out, const ScyllaScanCondition *condition)
 			append_names(out, condition);
 			appendStringInfoString(out, " CONTAINS KEY ?");
 			break;
+		case SCYLLA_FORM_ENTRY:
+			scylla_deparse_name(out, condition->markers[0].name);
+			appendStringInfoString(out, "[?] = ?");
+			break;
 		case SCYLLA_FORM_EMPTY:
 			append_names(out, condition);
 			appendStringInfo(out, " %s ?", scylla_operator_text(condition->op));
@@ -288,6 +292,14 @@ append_order(StringInfo out, const ScyllaScanPlan *plan)
 	}
 }
 
+/* The view, or the table: of a view that is read its first key column is always bound. */
+static const char *
+table_of(const ScyllaScanPlan *plan, const ScyllaScanArm *arm, uint64 skipped)
+{
+	return arm->access == SCYLLA_ACCESS_VIEW && !scylla_is_skipped(skipped, 0) ? arm->path_name
+																			   : plan->table;
+}
+
 char *
 scylla_scan_plan_cql(const ScyllaScanPlan *plan, const ScyllaScanArm *arm, uint64 skipped)
 {
@@ -300,7 +312,7 @@ scylla_scan_plan_cql(const ScyllaScanPlan *plan, const ScyllaScanArm *arm, uint6
 		appendStringInfoString(&out, plan->is_distinct ? "SELECT DISTINCT " : "SELECT ");
 	append_columns(&out, plan);
 	appendStringInfoString(&out, " FROM ");
-	scylla_deparse_table(&out, plan->keyspace, plan->table);
+	scylla_deparse_table(&out, plan->keyspace, table_of(plan, arm, skipped));
 	append_conditions(&out, arm, skipped);
 	append_groups(&out, plan);
 	append_order(&out, plan);

@@ -37,7 +37,7 @@ is_never(Bound *bound, Datum value)
 			break;
 	}
 	return bound->is_partition_key && bound->op == SCYLLA_OP_EQUAL &&
-		   !scylla_bound_is_partition(&bound->out, 1);
+		   !scylla_bound_is_partition(bound->out.len, 1);
 }
 
 static void
@@ -98,7 +98,8 @@ is_condition_impossible(const ScyllaTable *table, const ScyllaCondition *conditi
 		return false;
 	if (value->constisnull)
 		return true;
-	if (condition->form == SCYLLA_FORM_ROW || condition->is_fallback)
+	if (condition->form == SCYLLA_FORM_ROW || condition->form == SCYLLA_FORM_ENTRY ||
+		condition->is_fallback)
 		return false;
 	if (condition->op == SCYLLA_OP_IN)
 		return has_no_element(table, condition, value);

@@ -1,8 +1,8 @@
 /*
  * Recognises what CQL can restrict: columns; the token, by a computed column or scylla_token() of
- * the table's own key; the time of a timeuuid; and integers cast to numeric, which PostgreSQL does
- * by itself where a column is compared with 1.5. All keep the column's order, so that bounds can
- * be told exactly.
+ * the table's own key; the time of a timeuuid; and integers cast to numeric or double precision,
+ * which PostgreSQL does by itself where a column is compared with 1.5. All keep the column's order,
+ * so that bounds can be told exactly.
  */
 #include "postgres.h"
 
@@ -45,12 +45,12 @@ set_token(ScyllaOperand *operand)
 	operand->pair = scylla_type_pair_find(&bigint, INT8OID);
 }
 
-static bool
-is_own_function(Oid function, const char *name)
+bool
+scylla_is_function_of(Oid function, const char *extension, const char *name)
 {
 	return function >= FirstNormalObjectId && strcmp(get_func_name(function), name) == 0 &&
 		   getExtensionOfObject(ProcedureRelationId, function) ==
-			   get_extension_oid("scylla_fdw", true);
+			   get_extension_oid(extension, true);
 }
 
 /* scylla_token('t'::regclass, k1, k2), of this table and all of its key in order. */
@@ -71,7 +71,7 @@ is_token_of_row(RelOptInfo *rel, const ScyllaTable *table, const FuncExpr *call)
 			column->role != SCYLLA_KEY_PARTITION || column->position != i + 1)
 			return false;
 	}
-	return is_own_function(call->funcid, "scylla_token");
+	return scylla_is_function_of(call->funcid, "scylla_fdw", "scylla_token");
 }
 
 /* A function of one column that CQL can bound as that column; false: it is no such function. */
@@ -87,9 +87,14 @@ match_function_of_column(const FuncExpr *call, ScyllaOperand *operand)
 		case F_NUMERIC_INT8:
 			operand->pair = scylla_type_pair_cast(column->cql_type, NUMERICOID);
 			return true;
+		case F_FLOAT8_INT2:
+		case F_FLOAT8_INT4:
+		case F_FLOAT8_INT8:
+			operand->pair = scylla_type_pair_cast(column->cql_type, FLOAT8OID);
+			return true;
 		default:
 			if (column->cql_type == NULL || column->cql_type->id != CQL_TYPE_TIMEUUID ||
-				!is_own_function(call->funcid, "timeuuid_timestamp"))
+				!scylla_is_function_of(call->funcid, "scylla_fdw", "timeuuid_timestamp"))
 				return false;
 			operand->pair = scylla_type_pair_cast(column->cql_type, TIMESTAMPTZOID);
 			return true;

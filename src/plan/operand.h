@@ -22,6 +22,9 @@ typedef struct ScyllaOperand
 extern const ScyllaColumn *scylla_qual_column(RelOptInfo *rel, const ScyllaTable *table,
 											  Node *node);
 
+/* Whether a function is the extension's of that name. */
+extern bool scylla_is_function_of(Oid function, const char *extension, const char *name);
+
 /* False: the node is nothing that CQL could compare. */
 extern bool scylla_operand_match(RelOptInfo *rel, const ScyllaTable *table, Node *node,
 								 ScyllaOperand *operand);

@@ -278,14 +278,13 @@ add_column(PlannerInfo *root, RelOptInfo *rel, const ScyllaScanPlan *plan,
 
 List *
 scylla_order_pathkeys(PlannerInfo *root, RelOptInfo *rel, const ScyllaScanParts *parts,
-					  bool is_reversed, ScyllaPathShape *shape)
+					  ScyllaPathShape *shape)
 {
 	const ScyllaTable *table = ((ScyllaRelPlan *) rel->fdw_private)->table;
 	OrderResult result = {.shape = shape};
 
 	if (!reads_partitions(&parts->plan))
 		return NIL;
-	shape->is_reversed = is_reversed;
 	shape->orders = palloc0(Max(table->clustering_count, 1) * sizeof(ScyllaScanOrder));
 	for (int i = 0; i < table->clustering_count; i++)
 		if (!add_column(root, rel, &parts->plan, table->clustering_key[i], &result))

@@ -11,11 +11,11 @@
 #include "plan/scan.h"
 
 /*
- * The useful pathkeys that the rows of a scan come sorted by, forward or reversed, and in the shape
- * what they are made of; NIL: none are.
+ * The useful pathkeys that the rows of a scan come sorted by, in the shape's direction, and in the
+ * shape what they are made of; NIL: none are.
  */
 extern List *scylla_order_pathkeys(PlannerInfo *root, RelOptInfo *rel, const ScyllaScanParts *parts,
-								   bool is_reversed, ScyllaPathShape *shape);
+								   ScyllaPathShape *shape);
 
 /*
  * Set the shape's limit where the query takes no more than so many of the rows with these pathkeys;

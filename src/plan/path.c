@@ -167,17 +167,16 @@ load_way(PlannerInfo *root, RelOptInfo *rel, List *quals, const ScyllaWay *way,
 }
 
 static void
-estimate_scan(PlannerInfo *root, RelOptInfo *rel, List *quals, ScanEstimate *estimate)
+estimate_scan(PlannerInfo *root, RelOptInfo *rel, const ScyllaTable *table, List *quals,
+			  ScanEstimate *estimate)
 {
-	ScyllaRelPlan *plan = rel->fdw_private;
 	ScyllaScanLoad *load = &estimate->load;
 	List *filter = NIL;
 	ListCell *cell;
 
-	*load = (ScyllaScanLoad) {.options = plan->table->options,
-							  .width = rel->reltarget->width,
-							  .target = rel->reltarget->cost};
-	scylla_choose(plan->table, quals, &estimate->choice);
+	*load = (ScyllaScanLoad) {
+		.options = table->options, .width = rel->reltarget->width, .target = rel->reltarget->cost};
+	scylla_choose(table, quals, &estimate->choice);
 	foreach (cell, quals)
 		if (estimate->choice.reasons[foreach_current_index(cell)] != NULL)
 			filter = lappend(filter, ((ScyllaQual *) lfirst(cell))->rinfo);
@@ -216,6 +215,18 @@ keep_views(PlannerInfo *root, RelOptInfo *rel, ScyllaTable *table)
 	scylla_views_keep(table, attributes);
 }
 
+static ScyllaTable *
+copy_unfiltered(const ScyllaTable *table)
+{
+	ScyllaTable *copy = palloc(sizeof(ScyllaTable));
+
+	*copy = *table;
+	copy->options = palloc(sizeof(ScyllaOptions));
+	*copy->options = *table->options;
+	copy->options->can_filter = false;
+	return copy;
+}
+
 void
 scyllaGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid)
 {
@@ -227,10 +238,11 @@ scyllaGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntable
 	baserel->fdw_private = plan;
 	baserel->consider_parallel &= plan->table->options->is_parallel;
 	keep_views(root, baserel, plan->table);
+	plan->unfiltered = copy_unfiltered(plan->table);
 	plan->quals = scylla_rel_quals(root, baserel, baserel->baserestrictinfo);
 	scylla_unique_key_declare(baserel, plan->table);
 
-	estimate_scan(root, baserel, plan->quals, &estimate);
+	estimate_scan(root, baserel, plan->table, plan->quals, &estimate);
 	baserel->tuples = plan->sizes.rows;
 	baserel->rows = estimate.rows;
 }
@@ -279,6 +291,25 @@ add_shaped_path(PlannerInfo *root, RelOptInfo *rel, const ScanEstimate *estimate
 	add_path(rel, (Path *) path);
 }
 
+/* The path that gives the table's order, or the reverse, if it is of use. */
+static void
+add_sorted_path(PlannerInfo *root, RelOptInfo *rel, bool is_reversed)
+{
+	ScyllaRelPlan *plan = rel->fdw_private;
+	ScyllaPathShape *shape = palloc0(sizeof(ScyllaPathShape));
+	ScyllaScanParts parts;
+	ScanEstimate estimate;
+	List *pathkeys;
+
+	shape->is_reversed = is_reversed;
+	scylla_scan_split(scylla_shaped_table(plan, shape), plan->quals, &parts);
+	pathkeys = scylla_order_pathkeys(root, rel, &parts, shape);
+	if (pathkeys == NIL)
+		return;
+	estimate_scan(root, rel, scylla_shaped_table(plan, shape), plan->quals, &estimate);
+	add_shaped_path(root, rel, &estimate, pathkeys, &parts, shape);
+}
+
 /* The paths without parameters: in any order, and in each that is of use. */
 static void
 add_shaped_paths(PlannerInfo *root, RelOptInfo *rel, const ScanEstimate *estimate)
@@ -292,14 +323,8 @@ add_shaped_paths(PlannerInfo *root, RelOptInfo *rel, const ScanEstimate *estimat
 		scylla_parallel_add_path(root, rel, &estimate->load, estimate->rows);
 	if (!scylla_enable_pushdown)
 		return;
-	for (int is_reversed = 0; is_reversed <= 1; is_reversed++)
-	{
-		ScyllaPathShape *shape = palloc0(sizeof(ScyllaPathShape));
-		List *pathkeys = scylla_order_pathkeys(root, rel, &parts, is_reversed != 0, shape);
-
-		if (pathkeys != NIL)
-			add_shaped_path(root, rel, estimate, pathkeys, &parts, shape);
-	}
+	add_sorted_path(root, rel, false);
+	add_sorted_path(root, rel, true);
 }
 
 /*
@@ -320,7 +345,7 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, Relids required_outer,
 
 	if (param != NULL)
 		quals = list_concat_copy(quals, scylla_rel_quals(root, rel, param->ppi_clauses));
-	estimate_scan(root, rel, quals, &estimate);
+	estimate_scan(root, rel, plan->table, quals, &estimate);
 	if (unparameterised != NULL &&
 		scylla_choose_bounds(&estimate.choice) <= scylla_choose_bounds(&unparameterised->choice))
 		return;
@@ -447,7 +472,7 @@ scyllaGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid
 	ListCell *cell;
 
 	add_scan_path(root, baserel, baserel->lateral_relids, NULL);
-	estimate_scan(root, baserel, plan->quals, &estimate);
+	estimate_scan(root, baserel, plan->table, plan->quals, &estimate);
 	if (!scylla_enable_pushdown || is_unique(&estimate.choice))
 		return;
 	foreach (cell, find_outer_sets(root, baserel))
@@ -486,7 +511,7 @@ scyllaGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 	if (IS_UPPER_REL(baserel))
 		return scylla_upper_plan(best_path, tlist, outer_plan);
 	quals = scylla_rel_quals(root, baserel, scan_clauses);
-	scylla_scan_split(plan->table, quals, &parts);
+	scylla_scan_split(scylla_shaped_table(plan, scylla_path_shape(best_path)), quals, &parts);
 
 	/* The target list may name every column for convenience; reltarget has those in use. */
 	pull_varattnos((Node *) baserel->reltarget->exprs, baserel->relid, &attributes);

@@ -108,6 +108,36 @@ judge_comparison(const Judge *judge, const ScyllaComparison *comparison, ScyllaQ
 	return reason;
 }
 
+static bool
+is_equal_by_order(const ScyllaComparison *comparison)
+{
+	ScyllaOperator op;
+
+	return scylla_compare_operand(&comparison->operand) == NULL &&
+		   scylla_compare_operator(comparison, &op) == NULL && op == SCYLLA_OP_EQUAL &&
+		   scylla_compare_is_by_order(comparison);
+}
+
+static ScyllaQual *judge_part(const Judge *judge, Expr *clause);
+
+/* What is found by order has a range for each value: arms, as of an OR. */
+static void
+add_elements(const Judge *judge, const ScalarArrayOpExpr *clause, ScyllaQual *qual)
+{
+	List *elements = scylla_list_elements(lsecond(clause->args));
+	ListCell *cell;
+
+	if (list_length(elements) > MAX_ARMS)
+		return;
+	foreach (cell, elements)
+	{
+		Expr *equal = make_opclause(clause->opno, BOOLOID, false, linitial(clause->args),
+									lfirst(cell), InvalidOid, clause->inputcollid);
+
+		qual->arms = lappend(qual->arms, list_make1(judge_part(judge, equal)));
+	}
+}
+
 static const char *
 judge_operator(const Judge *judge, const OpExpr *clause, ScyllaQual *qual)
 {
@@ -139,6 +169,7 @@ judge_array(const Judge *judge, const ScalarArrayOpExpr *clause, ScyllaQual *qua
 								   .collation = clause->inputcollid,
 								   .value = lsecond(clause->args),
 								   .is_array = true};
+	const char *reason;
 
 	if (!clause->useOr)
 		return "compares with all elements of an array";
@@ -146,7 +177,11 @@ judge_array(const Judge *judge, const ScalarArrayOpExpr *clause, ScyllaQual *qua
 							  &comparison.operand))
 		return "no column stands alone on one side";
 	comparison.value_type = get_base_element_type(exprType(comparison.value));
-	return judge_comparison(judge, &comparison, qual);
+	reason = judge_comparison(judge, &comparison, qual);
+	if (reason != NULL && judge_value(judge, comparison.value) == NULL &&
+		is_equal_by_order(&comparison))
+		add_elements(judge, clause, qual);
+	return reason;
 }
 
 /* b, NOT b, b IS TRUE, b IS FALSE: as filters all mean b = true or b = false. */
@@ -189,13 +224,19 @@ judge_contains(const Judge *judge, const ScyllaContains *contains, ScyllaQual *q
 		return "collation is not deterministic";
 	foreach (cell, contains->values)
 	{
+		Node *key =
+			contains->keys != NIL ? list_nth(contains->keys, foreach_current_index(cell)) : NULL;
 		const char *reason = judge_value(judge, lfirst(cell));
 		ScyllaCondition *condition;
 
+		if (reason == NULL && key != NULL)
+			reason = judge_value(judge, key);
 		if (reason != NULL)
 			return reason;
 		condition = add_condition(qual, &operand, SCYLLA_OP_EQUAL, lfirst(cell));
 		condition->cql = contains->cql;
+		if (key != NULL)
+			condition->values = lcons(key, condition->values);
 	}
 	qual->is_superset = true;
 	return NULL;
@@ -430,7 +471,7 @@ static const char *
 judge_clause(const Judge *judge, Node *clause, ScyllaQual *qual)
 {
 	ScyllaComparison comparison = {0};
-	ScyllaContains contains;
+	ScyllaContains contains = {0};
 	const char *reason;
 
 	if (is_orclause(clause))

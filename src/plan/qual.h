@@ -18,7 +18,7 @@ typedef struct ScyllaCondition
 	ScyllaOperator op;
 	List *columns;       /* of const ScyllaColumn: one, those of a row, or none for the token */
 	List *values;        /* Expr for each of them, without a Var of the scanned relation; of
-						  * SCYLLA_OP_IN an array */
+						  * SCYLLA_OP_IN an array; of SCYLLA_FORM_ENTRY key and value of its one */
 	const cql_type *cql; /* what a value is bound as; NULL: as the column's type */
 	bool is_whole;       /* the clause says no more than this condition */
 	bool is_fallback;    /* implied by a row comparison, in case that cannot be sent */

@@ -15,6 +15,9 @@
 typedef struct ScyllaRelPlan
 {
 	ScyllaTable *table;
+	/* The same without remote filters: neither server sorts against the table's own order what it
+	 * finds by an index, and it goes by one as soon as a filter is sent, known here or not. */
+	ScyllaTable *unfiltered;
 	ScyllaSizes sizes;
 	List *quals;          /* ScyllaQual of each of baserestrictinfo */
 	List *judged;         /* every ScyllaQual that was made, join clauses' too */
@@ -42,6 +45,13 @@ typedef struct ScyllaPathShape
 	int partition_limit;
 	int ring_pieces; /* the whole ring is asked for in so many pieces; 0: at once */
 } ScyllaPathShape;
+
+/* The table as a path of that shape (NULL: of none) may ask for it. */
+static inline const ScyllaTable *
+scylla_shaped_table(const ScyllaRelPlan *plan, const ScyllaPathShape *shape)
+{
+	return shape != NULL && shape->is_reversed ? plan->unfiltered : plan->table;
+}
 
 /* The shape of a path, or NULL. */
 static inline const ScyllaPathShape *

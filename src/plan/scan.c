@@ -17,15 +17,17 @@
 
 /* The CQL type of a value at a place of the condition. */
 static char *
-type_of_marker(const ScyllaCondition *condition, const ScyllaColumn *column)
+type_of_marker(const ScyllaCondition *condition, const ScyllaColumn *column, int i)
 {
+	const cql_type *cql =
+		condition->form == SCYLLA_FORM_ENTRY ? column->cql_type->elements[i] : condition->cql;
 	char text[1024];
 
 	if (column == NULL)
 		return pstrdup("bigint");
-	if (condition->cql == NULL)
+	if (cql == NULL)
 		return pstrdup(column->cql_type_text);
-	(void) cql_type_print(condition->cql, true, text, sizeof(text));
+	(void) cql_type_print(cql, true, text, sizeof(text));
 	return pstrdup(text);
 }
 
@@ -33,11 +35,14 @@ static void
 make_marker(const ScyllaTable *table, const ScyllaCondition *condition, int i,
 			ScyllaScanMarker *marker)
 {
-	const ScyllaColumn *column = condition->columns != NIL ? list_nth(condition->columns, i) : NULL;
+	const ScyllaColumn *column = NULL;
 
+	if (condition->columns != NIL)
+		column = condition->form == SCYLLA_FORM_ROW ? list_nth(condition->columns, i)
+													: linitial(condition->columns);
 	marker->attnum = column != NULL ? column->attnum : 0;
 	marker->name = column != NULL ? pstrdup(column->name) : scylla_deparse_token(table);
-	marker->type_text = type_of_marker(condition, column);
+	marker->type_text = type_of_marker(condition, column, i);
 }
 
 static void
@@ -76,9 +81,6 @@ make_arm(const ScyllaWay *way, ScyllaScanArm *arm, ScyllaScanParts *parts)
 {
 	const ScyllaTable *table = way->table;
 	ListCell *cell;
-
-	/* A view is never one of several ways. */
-	parts->plan.table = pstrdup(table->options->table);
 
 	arm->access = way->access.access;
 	if (way->path_name != NULL)
@@ -193,9 +195,14 @@ bool
 scylla_scan_may_recheck(const ScyllaScanPlan *plan)
 {
 	for (int i = 0; i < plan->arm_count; i++)
+	{
+		/* The table is read instead where a view cannot have the rows. */
+		if (plan->arms[i].access == SCYLLA_ACCESS_VIEW)
+			return true;
 		for (int j = 0; j < plan->arms[i].condition_count; j++)
 			if (may_be_left_out(&plan->arms[i], j))
 				return true;
+	}
 	return false;
 }
 

@@ -51,7 +51,8 @@ typedef struct ScyllaScanCondition
 	ScyllaConditionForm form;
 	ScyllaOperator op;
 	bool is_rechecked; /* the local filter has it as well */
-	int marker_count;  /* more than 1 only for SCYLLA_FORM_ROW and SCYLLA_FORM_RING_PIECE */
+	int marker_count;  /* more than 1 only for SCYLLA_FORM_ROW, SCYLLA_FORM_ENTRY (key and value)
+						* and SCYLLA_FORM_RING_PIECE */
 	ScyllaScanMarker *markers;
 } ScyllaScanCondition;
 
@@ -116,7 +117,7 @@ typedef struct ScyllaScanAggregate
 typedef struct ScyllaScanPlan
 {
 	char *keyspace;
-	char *table;
+	char *table; /* the foreign table's own, also where an arm goes by a view of it */
 	/* options; a change of them invalidates the plan */
 	Oid serverid;
 	int read_consistency; /* unless the setting says otherwise when it runs */
@@ -165,6 +166,7 @@ extern ScyllaScanPlan *scylla_scan_plan_decode(List *packed);
 /*
  * The CQL text of an arm; conditions whose bit in skipped (bit i: conditions[i]) is set are left
  * out, which the executor asks for when a bound lies beyond the column's values; and so is LIMIT.
+ * Without its conditions an arm that goes by a view is a scan of the table.
  */
 #define SCYLLA_MAX_CONDITIONS 63
 #define SCYLLA_SKIP_LIMIT (UINT64CONST(1) << SCYLLA_MAX_CONDITIONS)

@@ -88,10 +88,9 @@ scylla_bound_encode(ScyllaConverter *converter, ScyllaOperator op, ScyllaBoundTr
 
 /* Composite keys have two more bytes a part. */
 bool
-scylla_bound_is_partition(const StringInfoData *values, int count)
+scylla_bound_is_partition(int len, int count)
 {
 	if (count == 1)
-		return values->len > VALUE_HEADER_BYTES &&
-			   values->len - VALUE_HEADER_BYTES <= MAX_KEY_BYTES;
-	return values->len - count * (VALUE_HEADER_BYTES - 2) <= MAX_KEY_BYTES;
+		return len > VALUE_HEADER_BYTES && len - VALUE_HEADER_BYTES <= MAX_KEY_BYTES;
+	return len - count * (VALUE_HEADER_BYTES - 2) <= MAX_KEY_BYTES;
 }

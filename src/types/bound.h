@@ -29,8 +29,8 @@ typedef enum ScyllaBoundTrust
 extern ScyllaVerdict scylla_bound_encode(ScyllaConverter *converter, ScyllaOperator op,
 										 ScyllaBoundTrust trust, Datum value, StringInfo out);
 
-/* Whether a partition can have the key of those count [value]s: servers call an empty or too long
- * key an error, but to PostgreSQL it is one that isn't there. */
-extern bool scylla_bound_is_partition(const StringInfoData *values, int count);
+/* Whether a partition can have a key of count [value]s of that length: servers call an empty or too
+ * long key an error, but to PostgreSQL it is one that isn't there. */
+extern bool scylla_bound_is_partition(int len, int count);
 
 #endif /* SCYLLA_BOUND_H */

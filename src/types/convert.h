@@ -156,6 +156,11 @@ extern ScyllaFit scylla_encode_int8(ScyllaConverter *converter, Datum value, Scy
 									StringInfo out);
 extern ScyllaFit scylla_encode_numeric(ScyllaConverter *converter, Datum value, ScyllaRound round,
 									   StringInfo out);
+/* For comparisons only. */
+extern ScyllaFit scylla_encode_whole_float4(ScyllaConverter *converter, Datum value,
+											ScyllaRound round, StringInfo out);
+extern ScyllaFit scylla_encode_whole_float8(ScyllaConverter *converter, Datum value,
+											ScyllaRound round, StringInfo out);
 
 /* numeric.c */
 extern Datum scylla_decode_varint(ScyllaConverter *converter, cql_cell cell);

@@ -6,6 +6,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "utils/numeric.h"
 
 #include "types/convert.h"
@@ -171,4 +173,38 @@ scylla_encode_numeric(ScyllaConverter *converter, Datum value, ScyllaRound round
 		return scylla_convert_misfit(converter, round, fit, &scylla_fault_number_range);
 	range = append_integer(converter, integer, round, out);
 	return range == SCYLLA_FIT_EXACT ? fit : range;
+}
+
+/* 2^63: the first double beyond int64. */
+#define INT64_END 9223372036854775808.0
+
+static ScyllaFit
+append_whole(ScyllaConverter *converter, double value, ScyllaRound round, StringInfo out)
+{
+	double whole = round == SCYLLA_ROUND_UP ? ceil(value) : floor(value);
+	ScyllaFit range;
+
+	/* PostgreSQL's NaN is above all numbers. */
+	if (isnan(value) || whole >= INT64_END)
+		return scylla_convert_misfit(converter, round, SCYLLA_FIT_ABOVE,
+									 &scylla_fault_number_range);
+	if (whole < -INT64_END)
+		return scylla_convert_misfit(converter, round, SCYLLA_FIT_BELOW,
+									 &scylla_fault_number_range);
+	range = append_integer(converter, (int64) whole, round, out);
+	return range == SCYLLA_FIT_EXACT && whole != value ? SCYLLA_FIT_ROUNDED : range;
+}
+
+ScyllaFit
+scylla_encode_whole_float4(ScyllaConverter *converter, Datum value, ScyllaRound round,
+						   StringInfo out)
+{
+	return append_whole(converter, DatumGetFloat4(value), round, out);
+}
+
+ScyllaFit
+scylla_encode_whole_float8(ScyllaConverter *converter, Datum value, ScyllaRound round,
+						   StringInfo out)
+{
+	return append_whole(converter, DatumGetFloat8(value), round, out);
 }

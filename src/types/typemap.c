@@ -51,6 +51,8 @@ static const char enum_reason[] = "CQL sorts the texts, PostgreSQL an enum by it
 static const char structured_reason[] =
 	"CQL compares collections, tuples and vectors by their bytes";
 static const char write_time_reason[] = "CQL cannot compare what writetime() gives";
+/* Beyond 2^53 several have one double. */
+static const char rounded_reason[] = "PostgreSQL rounds the integer to compare it";
 static const char custom_reason[] = "custom types are read only";
 
 static const ScyllaTypePair pairs[] = {
@@ -86,6 +88,8 @@ static const ScyllaTypePair pairs[] = {
 	 false},
 	{CQL_TYPE_TINYINT, NUMERICOID, scylla_decode_tinyint_numeric, scylla_encode_numeric, EXACT,
 	 EXACT, NULL, false},
+	{CQL_TYPE_TINYINT, FLOAT8OID, NULL, scylla_encode_whole_float8, EXACT, EXACT, NULL, false},
+	{CQL_TYPE_TINYINT, FLOAT4OID, NULL, scylla_encode_whole_float4, EXACT, EXACT, NULL, false},
 
 	{CQL_TYPE_SMALLINT, INT2OID, scylla_decode_smallint_int2, scylla_encode_int2, EXACT, EXACT,
 	 NULL, false},
@@ -95,12 +99,16 @@ static const ScyllaTypePair pairs[] = {
 	 NULL, false},
 	{CQL_TYPE_SMALLINT, NUMERICOID, scylla_decode_smallint_numeric, scylla_encode_numeric, EXACT,
 	 EXACT, NULL, false},
+	{CQL_TYPE_SMALLINT, FLOAT8OID, NULL, scylla_encode_whole_float8, EXACT, EXACT, NULL, false},
+	{CQL_TYPE_SMALLINT, FLOAT4OID, NULL, scylla_encode_whole_float4, EXACT, EXACT, NULL, false},
 
 	{CQL_TYPE_INT, INT4OID, scylla_decode_int_int4, scylla_encode_int4, EXACT, EXACT, NULL, false},
 	{CQL_TYPE_INT, INT8OID, scylla_decode_int_int8, scylla_encode_int8, EXACT, EXACT, NULL, false},
 	{CQL_TYPE_INT, NUMERICOID, scylla_decode_int_numeric, scylla_encode_numeric, EXACT, EXACT, NULL,
 	 false},
 	{CQL_TYPE_INT, INT2OID, NULL, scylla_encode_int2, EXACT, EXACT, NULL, false},
+	{CQL_TYPE_INT, FLOAT8OID, NULL, scylla_encode_whole_float8, EXACT, EXACT, NULL, false},
+	{CQL_TYPE_INT, FLOAT4OID, NULL, scylla_encode_whole_float4, EXACT, EXACT, NULL, false},
 
 	{CQL_TYPE_BIGINT, INT8OID, scylla_decode_bigint_int8, scylla_encode_int8, EXACT, EXACT, NULL,
 	 false},
@@ -108,6 +116,10 @@ static const ScyllaTypePair pairs[] = {
 	 NULL, false},
 	{CQL_TYPE_BIGINT, INT2OID, NULL, scylla_encode_int2, EXACT, EXACT, NULL, false},
 	{CQL_TYPE_BIGINT, INT4OID, NULL, scylla_encode_int4, EXACT, EXACT, NULL, false},
+	{CQL_TYPE_BIGINT, FLOAT8OID, NULL, scylla_encode_whole_float8, NEVER, NEVER, rounded_reason,
+	 false},
+	{CQL_TYPE_BIGINT, FLOAT4OID, NULL, scylla_encode_whole_float4, NEVER, NEVER, rounded_reason,
+	 false},
 
 	{CQL_TYPE_COUNTER, INT8OID, scylla_decode_bigint_int8, scylla_encode_int8, NEVER, NEVER,
 	 counter_reason, false},
@@ -123,6 +135,10 @@ static const ScyllaTypePair pairs[] = {
 	{CQL_TYPE_VARINT, INT4OID, scylla_decode_varint_int4, scylla_encode_int4, EXACT, EXACT, NULL,
 	 false},
 	{CQL_TYPE_VARINT, INT8OID, scylla_decode_varint_int8, scylla_encode_int8, EXACT, EXACT, NULL,
+	 false},
+	{CQL_TYPE_VARINT, FLOAT8OID, NULL, scylla_encode_whole_float8, NEVER, NEVER, rounded_reason,
+	 false},
+	{CQL_TYPE_VARINT, FLOAT4OID, NULL, scylla_encode_whole_float4, NEVER, NEVER, rounded_reason,
 	 false},
 
 	{CQL_TYPE_DECIMAL, NUMERICOID, scylla_decode_decimal, scylla_encode_decimal, NEVER, EXACT,
