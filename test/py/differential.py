@@ -11,8 +11,10 @@ that shows it.
 
 import argparse
 import contextlib
+import json
 import os
 import random
+import re
 import sys
 import time
 from collections import Counter
@@ -43,6 +45,10 @@ def normal(value):
         return ("number", "NaN" if value != value else repr(value + 0.0))
     if isinstance(value, memoryview):
         return bytes(value)
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, dict):
+        return json.dumps(value, sort_keys=True)
     return value
 
 
@@ -54,6 +60,7 @@ class Run:
         for name in rng.sample(SETTINGS, rng.choice((0, 0, 1, 2))):
             self.settings[name] = "off"
         self.is_prepared = rng.random() < 0.5
+        self.is_cursor = not self.is_prepared and rng.random() < 0.3
         if self.is_prepared:
             self.settings["plan_cache_mode"] = rng.choice(("auto", "force_custom_plan", "force_generic_plan"))
         self.repeats = 3 if self.settings.get("plan_cache_mode") == "auto" else 1
@@ -61,14 +68,15 @@ class Run:
     def without_pushdown(self):
         other = Run(random.Random(0))
         other.settings = {"scylla_fdw.enable_pushdown": "off"}
-        other.is_prepared, other.repeats = False, 1
+        other.is_prepared, other.is_cursor, other.repeats = False, False, 1
         return other
 
     def statements(self, query, has_limit=True):
         """(SQL, which of the constants) of each execution, in schema far."""
         if not self.is_prepared:
             for number in range(3 if query.constants else 1):
-                yield query.text([literals[number] for literals, _type in query.constants], "far", has_limit), number
+                text = query.text([literals[number] for literals, _type in query.constants], "far", has_limit)
+                yield from self.with_cursor(text, number) if self.is_cursor else [(text, number)]
             return
         types = ", ".join(type_name for _literals, type_name in query.constants)
         yield "PREPARE q%s AS %s" % ("(%s)" % types if types else "", query.text(
@@ -77,6 +85,17 @@ class Run:
             arguments = ", ".join(literals[number] for literals, _type in query.constants)
             yield "EXECUTE q%s" % ("(%s)" % arguments if arguments else ""), number
         yield "DEALLOCATE q", None
+
+
+    @staticmethod
+    def with_cursor(text, number):
+        """Some rows forward, back to the start, then all."""
+        yield "BEGIN", None
+        yield "DECLARE c SCROLL CURSOR FOR " + text, None
+        yield "MOVE 3 IN c", None
+        yield "MOVE BACKWARD ALL IN c", None
+        yield "FETCH ALL FROM c", number
+        yield "ROLLBACK", None
 
 
 class Case:
@@ -96,9 +115,10 @@ class Case:
     # ---- setting up ----
 
     def set_up(self):
-        self.driver.execute("DROP TABLE IF EXISTS %s.t" % KEYSPACE)
+        self.drop_remote()
         for statement in self.cql:
             self.driver.execute(statement)
+        self.wait_for_paths()
         schema = self.schema
         for rows, columns in ((schema.rows, schema.of("partition", "clustering", "regular")),
                               (schema.static_rows, schema.of("partition", "static"))):
@@ -108,14 +128,34 @@ class Case:
             self.cursor.execute(statement)
         self.copy()
 
+    def drop_remote(self):
+        for view, in self.driver.execute("SELECT view_name FROM system_schema.views WHERE keyspace_name = '%s'" % KEYSPACE):
+            self.driver.execute("DROP MATERIALIZED VIEW %s.%s" % (KEYSPACE, view))
+        self.driver.execute("DROP TABLE IF EXISTS %s.t" % KEYSPACE)
+
+    def wait_for_paths(self):
+        """Plans go only by what is built."""
+        count = len(self.schema.views) + len(self.schema.indexed())
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            views = self.driver.execute("SELECT * FROM system.built_views WHERE keyspace_name = '%s'" % KEYSPACE)
+            indexes = self.driver.execute("SELECT * FROM system.\"IndexInfo\" WHERE table_name = '%s'" % KEYSPACE)
+            if len(views) + len(indexes) >= count:
+                return
+            time.sleep(0.05)
+        raise TimeoutError("indexes and views are not built")
+
     def sql_set_up(self):
         keys = ", ".join("%s %s%s" % (column.name, column.declaration, column.collation)
                          for column in self.schema.columns)
-        yield "DROP FOREIGN TABLE IF EXISTS far.t"
-        yield "DROP TABLE IF EXISTS near.t, near.keys"
+        yield "DROP TABLE IF EXISTS far.parent, near.parent, near.keys CASCADE"
+        yield "DROP FOREIGN TABLE IF EXISTS far.t CASCADE"
+        yield "DROP TABLE IF EXISTS near.t CASCADE"
         yield "SELECT scylla_refresh()"
         yield self.schema.sql_foreign(KEYSPACE)
         yield self.schema.sql_local()
+        for world in "far", "near":
+            yield from self.schema.sql_around(world)
         yield "CREATE TABLE near.keys (id int, tag int, %s)" % keys
         for row in self.near_rows:
             yield "INSERT INTO near.keys VALUES (%s)" % ", ".join(row)
@@ -196,6 +236,7 @@ class Case:
         try:
             yield
         finally:
+            self.cursor.execute("ROLLBACK")
             with contextlib.suppress(psycopg2.Error):
                 self.cursor.execute("DEALLOCATE ALL")
             self.cursor.execute("RESET ALL")
@@ -228,14 +269,19 @@ class Case:
     def shrink(self, query, run):
         """Leave out what can be left out for a time; the query."""
         end = time.monotonic() + SHRINK_SECONDS
+        self.first_kind = kind_of(self.check(query, run))
         for attempt in self.smaller_queries(query):
             before = dict(vars(query))
             vars(query).update(attempt(query))
-            if time.monotonic() > end or self.check(query, run) is None:
+            if time.monotonic() > end or not self.is_the_same(query, run):
                 vars(query).update(before)
         for roles in (["partition"], ["partition", "clustering"]):
             self.shrink_rows(query, run, self.schema.of(*roles), end)
         return query, run
+
+    def is_the_same(self, query, run):
+        """Not every difference is the one that was found."""
+        return kind_of(self.check(query, run)) == self.first_kind
 
     def shrink_rows(self, query, run, key, end):
         """Whatever has one value of these columns goes together."""
@@ -253,7 +299,7 @@ class Case:
                 continue
             self.driver.execute(delete, values)
             self.copy()
-            if self.check(query, run) is None:
+            if not self.is_the_same(query, run):
                 self.put_back(gone)
                 self.copy()
 
@@ -299,6 +345,14 @@ class Case:
         return "\n".join(lines + ["-- " + complaint])
 
 
+def kind_of(complaint):
+    """None, a SQLSTATE, or other rows."""
+    if complaint is None:
+        return None
+    found = re.search(r"^-- got ([0-9A-Z]{5})\b", complaint, re.MULTILINE)
+    return found[1] if found else "rows"
+
+
 def shown(rows):
     text = rows if isinstance(rows, str) else ", ".join(map(str, rows)) or "no rows"
     return text if len(text) < 2000 else text[:2000] + "..."
@@ -309,7 +363,10 @@ def prepare(connection, host, port):
     with connection.cursor() as cursor:
         cursor.execute("SET client_min_messages = error; CREATE EXTENSION IF NOT EXISTS scylla_fdw;"
                        "DROP SCHEMA IF EXISTS far, near CASCADE; DROP SERVER IF EXISTS {0} CASCADE;"
-                       "CREATE SCHEMA far; CREATE SCHEMA near; CREATE COLLATION near.any_case (provider = icu, "
+                       "CREATE SCHEMA far; CREATE SCHEMA near; CREATE DOMAIN near.whole AS int CHECK (VALUE <> 5); "
+                       "CREATE DOMAIN near.words AS text CHECK (length(VALUE) < 100); "
+                       "CREATE FUNCTION near.tells(int) RETURNS boolean LANGUAGE plpgsql COST 0.01 AS 'BEGIN RETURN true; END'; "
+                       "CREATE COLLATION near.any_case (provider = icu, "
                        "locale = 'und-u-ks-level2', deterministic = false);"
                        "CREATE SERVER {0} FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host '{1}', port '{2}', read_consistency 'one'); "
                        "CREATE USER MAPPING FOR CURRENT_USER SERVER {0};"

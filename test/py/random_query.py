@@ -17,11 +17,14 @@ class Query:
         self.order = []  # (column's expression, "ASC NULLS LAST"…); the expressions lead the select list
         self.limit = ""
         self.is_distinct = False
+        self.distinct_on = []
         self.constants = []  # (literals of each execution, type)
 
     def text(self, constants, schema, has_limit=True):
         select = [name for name, _direction in self.order] + self.select
-        parts = ["SELECT %s%s" % ("DISTINCT " if self.is_distinct else "", ", ".join(select)), "FROM " + self.tables]
+        head = "DISTINCT ON (%s) " % ", ".join(self.distinct_on) if self.distinct_on else (
+            "DISTINCT " if self.is_distinct else "")
+        parts = ["SELECT %s%s" % (head, ", ".join(select)), "FROM " + self.tables]
         if self.conjuncts:
             parts.append("WHERE " + " AND ".join("(%s)" % text for text in self.conjuncts))
         if self.group:
@@ -71,12 +74,40 @@ class Generator:
 
     # ---- conditions ----
 
+    def element_condition(self, column, name):
+        """What CONTAINS, CONTAINS KEY and entries may answer; of jsonb nothing else is asked."""
+        def element():
+            return self.rng.choice(column.type.element)
+
+        if column.type.cql.startswith("map"):
+            number = self.rng.choice("1237")
+            return self.rng.choice([
+                "%s ? %s" % (name, self.parameter(["'%s'::text" % element() for _ in range(3)], "text")),
+                "%s @> %s" % (name, self.parameter(["'{\"%s\": %s}'::jsonb" % (element(), number)
+                                                    for _ in range(3)], "jsonb")),
+                "%s -> '%s' = '%s'::jsonb" % (name, element(), number),
+                "%s ->> '%s' = '%s'" % (name, element(), number)])
+        if column.declaration == "jsonb":
+            return "%s ? %s" % (name, self.parameter(["'%s'::text" % element() for _ in range(3)], "text"))
+        # Not {1}, which would be a constant's place.
+        arrays = ["'{ %s }'::%s" % (", ".join(self.rng.choice(column.type.element + ["NULL"])
+                                            for _ in range(self.rng.choice((0, 1, 1, 2)))), column.base) for _ in range(3)]
+        return self.rng.choice([
+            "%s = ANY (%s)" % (self.parameter(["'%s'::%s" % (element(), column.base[:-2]) for _ in range(3)],
+                                              column.base[:-2]), name),
+            "%s @> %s" % (name, self.parameter(arrays, column.base)), "%s <@ %s" % (self.parameter(arrays, column.base), name),
+            "%s && %s" % (name, self.parameter(arrays, column.base))])
+
     def comparison(self, column, name):
+        if column.type.element and (not column.has_order or self.rng.random() < 0.6):
+            return self.element_condition(column, name)
         if self.rng.random() < 0.1:
             return "%s %s %s" % (self.constant(column), self.rng.choice(COMPARISONS), name)
         return "%s %s %s" % (name, self.rng.choice(COMPARISONS), self.constant(column))
 
     def membership(self, column, name):
+        if column.type.element:
+            return self.comparison(column, name)
         kind = self.rng.randrange(4)
         if kind == 0:
             return "%s IN (%s)" % (name, ", ".join(self.constant(column) for _ in range(self.rng.randint(1, 4))))
@@ -89,7 +120,7 @@ class Generator:
 
     def subquery(self, column, name, alias):
         near = self.near_columns.get(column.name)
-        if near is None:
+        if near is None or column.type.element:
             return self.comparison(column, name)
         return self.rng.choice([
             "%s IN (SELECT n.%s FROM near.keys n WHERE n.id < 4)" % (name, near),
@@ -123,7 +154,7 @@ class Generator:
             return self.comparison(column, name)
         if kind < 0.65:
             return self.membership(column, name)
-        if kind < 0.72:
+        if kind < 0.72 and column.has_order:
             return "%s BETWEEN %s AND %s" % (name, self.constant(column), self.constant(column))
         if kind < 0.78:
             return "%s IS %sNULL" % (name, self.rng.choice(("", "NOT ")))
@@ -180,8 +211,23 @@ class Generator:
                 break
         return found
 
+    def path_conditions(self, alias):
+        """What an index or a view answers."""
+        found = []
+        for view in self.rng.sample(self.schema.views, min(1, len(self.schema.views))):
+            for column in view.key[:self.rng.randint(view.partition_count, len(view.key))]:
+                found.append("%s%s = %s" % (alias, column.name, self.constant(column)) if self.rng.random() < 0.7
+                             else self.membership(column, alias + column.name))
+        indexed = self.schema.indexed()
+        if indexed and (not found or self.rng.random() < 0.5):
+            column = self.rng.choice(indexed)
+            found = [self.comparison(column, alias + column.name)]
+        return found
+
     def where(self, alias, key_chance=0.65):
         found = self.key_conditions(alias) if self.rng.random() < key_chance else []
+        if not found and self.rng.random() < 0.7:
+            found = self.path_conditions(alias)
         for _ in range(self.rng.choice((0, 0, 1, 1, 2)) if found else self.rng.choice((0, 1, 1, 2))):
             found.append(self.condition(self.schema.columns, alias))
         self.rng.shuffle(found)
@@ -193,7 +239,8 @@ class Generator:
         self.query = Query()
         draw = self.rng.choice([self.draw_rows, self.draw_rows, self.draw_rows, self.draw_sorted, self.draw_sorted,
                                 self.draw_distinct, self.draw_aggregate, self.draw_aggregate, self.draw_join,
-                                self.draw_join, self.draw_self_join])
+                                self.draw_join, self.draw_self_join, self.draw_first, self.draw_lateral,
+                                self.draw_nested, self.draw_window])
         draw()
         if self.rng.random() < 0.3:
             self.query.limit = self.rng.choice(["LIMIT 1", "LIMIT 3", "LIMIT 2 OFFSET 1", "OFFSET 2", "LIMIT 0",
@@ -207,7 +254,8 @@ class Generator:
         return [alias + column.name for column in self.rng.sample(columns, self.rng.randint(1, len(columns)))]
 
     def draw_rows(self):
-        self.query.tables = "{schema}.t"
+        # through views, and as a partition, too
+        self.query.tables = "{schema}." + self.rng.choice(("t", "t", "t", "twice", "guarded", "parent"))
         self.query.select = self.some_columns()
         self.query.conjuncts = self.where("")
 
@@ -236,6 +284,59 @@ class Generator:
         self.query.select = [self.representative(column) for column in columns]
         self.query.conjuncts = self.where("", 0.3)
 
+    def draw_first(self):
+        """DISTINCT ON; of rows that are first alike only what they share is shown."""
+        query = self.query
+        query.tables = "{schema}.t"
+        query.conjuncts = self.where("", 0.4)
+        partition = [column.name for column in self.schema.of("partition")]
+        query.distinct_on = partition if self.rng.random() < 0.8 else partition[:1]
+        clustering = self.schema.of("clustering")[:self.rng.randint(0, 3)]
+        turn = self.rng.random() < 0.3
+        query.order = [(name, "ASC") for name in query.distinct_on] + [
+            (column.name, "DESC" if (column.order == "DESC") != turn else "ASC") for column in clustering]
+        query.select = [column.name for column in self.schema.of("static")] if query.distinct_on == partition else []
+        if clustering == self.schema.of("clustering") and query.distinct_on == partition:
+            query.select = self.some_columns()
+
+    def draw_lateral(self):
+        """For each row of near.keys, the scan begins again."""
+        query = self.query
+        clustering = [column for column in self.schema.of("clustering") if not column.has_twins]
+        order = ", ".join("%s %s" % (column.name, column.order) for column in clustering)
+        shown = ", ".join(column.name for column in clustering) or "count(*)"
+        inner = "SELECT %s FROM {schema}.t WHERE %s%s LIMIT %s" % (
+            shown, " AND ".join("(%s)" % text for text in self.where("", 0.5)[:2] + self.correlated()),
+            " ORDER BY " + order if order else "", self.rng.choice(("1", "3", "k.tag")))
+        query.tables = "near.keys k CROSS JOIN LATERAL (%s) s" % inner
+        query.select = ["k.id", "s.*"]
+
+    def draw_nested(self):
+        """A correlated subquery in the select list, and one that is run once."""
+        query = self.query
+        column = self.rng.choice([column for column in self.schema.columns if column.type.element is None])
+        inner = "(SELECT %s FROM {schema}.t WHERE %s)" % (
+            self.aggregate(), " AND ".join("(%s)" % text for text in self.where("", 0.5)[:2] + self.correlated()))
+        query.tables = "near.keys k"
+        query.select = ["k.id", inner]
+        if self.rng.random() < 0.5:
+            query.conjuncts = ["EXISTS (SELECT FROM {schema}.t WHERE %s)" % self.comparison(column, column.name)]
+
+    def correlated(self):
+        columns = self.schema.of("partition") + self.schema.of("clustering")[:self.rng.randint(0, 2)]
+        return ["%s %s k.%s" % (column.name, "=" if column.role == "partition" else self.rng.choice(("=", "<", ">=")),
+                                column.name) for column in columns]
+
+    def draw_window(self):
+        query = self.query
+        query.tables = "{schema}.t"
+        query.conjuncts = self.where("", 0.6)
+        key = [column.name for column in self.schema.of("partition", "clustering") if not column.has_twins]
+        partition, order = key[:1], key[1:3]
+        query.select = key + ["%s OVER (%s%s)" % (
+            self.rng.choice(("rank()", "count(*)", "dense_rank()")), "PARTITION BY " + partition[0] if partition else "",
+            " ORDER BY " + ", ".join(order) if order else "")]
+
     @staticmethod
     def representative(column):
         return "lower(%s)" % column.name if column.has_twins else column.name
@@ -244,7 +345,7 @@ class Generator:
         column = self.rng.choice(self.schema.columns)
         name = alias + column.name
         choices = ["count(*)", "count(%s)" % name, "count(DISTINCT %s)" % name]
-        if column.type.cql not in ("boolean", "blob", "uuid", "timeuuid") and not column.has_twins:
+        if column.type.element is None and column.type.cql not in ("boolean", "blob", "uuid", "timeuuid") and not column.has_twins:
             choices += ["min(%s)" % name, "max(%s)" % name] * 2
         if column.type.is_summed:
             choices += ["sum(%s)" % name, "avg(%s)" % name] * 2
@@ -255,7 +356,7 @@ class Generator:
 
     def draw_aggregate(self):
         query = self.query
-        query.tables = "{schema}.t"
+        query.tables = "{schema}." + self.rng.choice(("t", "t", "t", "parent"))
         query.conjuncts = self.where("", 0.5)
         key = [self.representative(column) for column in self.schema.of("partition", "clustering")]
         kind = self.rng.random()
@@ -285,6 +386,8 @@ class Generator:
         query.conjuncts = self.where("t.", 0.1)
         if kind < 0.7:
             join = self.rng.choice(("JOIN", "JOIN", "LEFT JOIN", "RIGHT JOIN"))
+            if join != "JOIN" and self.rng.random() < 0.3:
+                query.conjuncts.append("t.%s IS NULL OR k.tag > 3" % self.schema.columns[0].name)
             query.tables = "near.keys k %s {schema}.t t ON %s" % (join, on)
         elif kind < 0.85:
             query.select = ["k.id"]
