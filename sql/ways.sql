@@ -26,6 +26,7 @@ BEGIN
 			'AND k IS NOT NULL PRIMARY KEY (title, k)',
 		'CREATE MATERIALIZED VIEW fdw_ways.note_by_kind AS SELECT k, kind, body FROM fdw_ways.note '
 			'WHERE kind IS NOT NULL AND k IS NOT NULL PRIMARY KEY ((k, kind))',
+		'CREATE TABLE fdw_ways.part (k int, c int, s text STATIC, PRIMARY KEY (k, c))',
 		'CREATE TABLE fdw_ways.word (k int, w text, PRIMARY KEY (k, w))',
 		'CREATE TABLE fdw_ways.m (k int, c1 int, c2 int, v int, a int, b int, PRIMARY KEY (k, c1, c2))',
 		'CREATE INDEX m_a ON fdw_ways.m (a)', 'CREATE INDEX m_b ON fdw_ways.m (b)',
@@ -129,6 +130,30 @@ EXPLAIN (VERBOSE, COSTS OFF) SELECT c, at FROM shelf WHERE k = 1 AND v = 7 ORDER
 SELECT c, at FROM shelf WHERE k = 1 AND v = 7 ORDER BY c DESC;
 SELECT c, at FROM shelf WHERE k = 1 AND c = 1 AND at > 0 AND v = 7 ORDER BY at DESC;
 RESET enable_sort;
+
+-- a view gives its own order, forward or reversed, and LIMIT; where the table is read, it is sorted
+INSERT INTO note (k, title) VALUES (5, 'x'), (6, 'x'), (7, '');
+EXPLAIN (VERBOSE, COSTS OFF) SELECT k FROM note WHERE title = 'x' ORDER BY k DESC LIMIT 2;
+SELECT k FROM note WHERE title = 'x' ORDER BY k DESC LIMIT 2;
+SELECT k, title FROM note WHERE title IN ('x', 'y') ORDER BY k;
+EXPLAIN (VERBOSE, COSTS OFF) SELECT k FROM note WHERE title = '' ORDER BY k LIMIT 1;
+SELECT k FROM note WHERE title = '' ORDER BY k LIMIT 1;
+SELECT k FROM note WHERE title IN ('', 'x') ORDER BY k DESC;
+
+-- why the rest stays here
+EXPLAIN (VERBOSE, COSTS OFF) SELECT count(*) FROM note WHERE title = 'x';
+SELECT count(*) FROM note WHERE title = '';
+EXPLAIN (VERBOSE, COSTS OFF) SELECT count(*) FROM t WHERE k = 1 AND c = 1 OR k = 2 AND c > 5;
+SELECT count(*) FROM t WHERE k = 1 AND c = 1 OR k = 2 AND c > 5;
+EXPLAIN (VERBOSE, COSTS OFF) SELECT v, count(*) FROM t WHERE k = 1 GROUP BY v;
+EXPLAIN (VERBOSE, COSTS OFF) SELECT c FROM shelf WHERE v = 7 ORDER BY c;
+
+-- static columns are not selected alone where clustering ones are restricted
+INSERT INTO part (k, c, s) VALUES (1, 1, 'a'), (1, 2, 'a'), (2, 1, NULL);
+EXPLAIN (VERBOSE, COSTS OFF) SELECT count(s) FROM part WHERE k = 1 AND c = 2;
+SELECT count(s), max(s) FROM part WHERE k = 1 AND c = 2;
+SELECT count(s) FROM part WHERE k = 1;
+SELECT k, count(s) FROM part WHERE k IN (1, 2) AND c = 1 GROUP BY k ORDER BY k;
 
 -- of a frozen collection SAI knows the whole alone
 SELECT c, at FROM shelf WHERE c = 1 AND 'b' = ANY (names) ORDER BY at;

@@ -15,6 +15,9 @@
 /* More streams than this are not kept open side by side. */
 #define SCYLLA_MAX_MERGED_STREAMS 1000
 
+/* The number of streams that are in no order of their own: all is sorted, as of too many. */
+#define SCYLLA_UNSORTED_STREAMS (SCYLLA_MAX_MERGED_STREAMS + 1.0)
+
 typedef struct ScyllaMerge ScyllaMerge;
 
 /* Store the next row of the stream's page that belongs to the result, with its values in the

@@ -229,13 +229,23 @@ first_window(const ScyllaScanState *scan, int64 limit)
 	return (int) Min(limit, SCYLLA_FIRST_WINDOW);
 }
 
+/* Whether the table is scanned in the place of a view, whose order its rows haven't. */
+static bool
+has_lost_view(const ScyllaScanState *scan)
+{
+	for (int i = 0; i < scan->plan->arm_count; i++)
+		if (scan->setup->arms[i].is_possible && scan->setup->arms[i].probes->is_without_view)
+			return true;
+	return false;
+}
+
 static void
 start_fanout(ForeignScanState *node, int64 limit)
 {
 	ScyllaScanState *scan = node->fdw_state;
 	ScyllaScanPlan *plan = scan->plan;
-	bool is_merged =
-		scan->probe_count > 1 ? scylla_merge_has_keys(plan) : scylla_merge_may_displace(plan);
+	double streams = has_lost_view(scan) ? SCYLLA_UNSORTED_STREAMS : scan->probe_count;
+	bool is_merged = streams > 1 ? scylla_merge_has_keys(plan) : scylla_merge_may_displace(plan);
 	ScyllaMergeSpec spec = {
 		.plan = plan,
 		.local_table = scan->setup->remote.local_table,
@@ -260,7 +270,7 @@ start_fanout(ForeignScanState *node, int64 limit)
 						scylla_merge_page_rows(plan, scan->probe_count));
 	/* The rows outlive this call's per-tuple memory. */
 	old = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
-	scan->merge = scylla_merge_begin(&spec, scan->probe_count);
+	scan->merge = scylla_merge_begin(&spec, streams);
 	MemoryContextSwitchTo(old);
 }
 

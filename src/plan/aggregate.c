@@ -108,6 +108,22 @@ add_call(ScyllaAggregation *aggregation, const char *function, const char *forma
 	return add_expression(aggregation, text.data, type_text);
 }
 
+static void
+note_role(const ScyllaColumn *column, ScyllaAggregation *aggregation)
+{
+	if (column->role == SCYLLA_KEY_STATIC)
+		aggregation->has_static = true;
+	else if (column->role != SCYLLA_KEY_PARTITION)
+		aggregation->has_other = true;
+}
+
+void
+scylla_aggregate_mix(const ScyllaColumn *column, ScyllaAggregation *aggregation)
+{
+	if (aggregation->has_static && !aggregation->has_other)
+		(void) add_call(aggregation, "count", "%s", column, "bigint");
+}
+
 /* ---- functions ---- */
 
 static bool
@@ -330,6 +346,8 @@ scylla_aggregate_add(RelOptInfo *rel, const Aggref *aggref, AttrNumber attnum,
 		if (reason == NULL)
 			reason = add_of_column(column, aggregate, aggregation);
 	}
+	if (reason == NULL && column != NULL)
+		note_role(column, aggregation);
 	if (reason == NULL)
 		aggregation->aggregates = lappend(aggregation->aggregates, aggregate);
 	return reason;
@@ -346,4 +364,5 @@ scylla_aggregate_add_group(const ScyllaColumn *column, AttrNumber attnum,
 	fetch->type_text = pstrdup(column->cql_type_text);
 	fetch->is_key = true;
 	aggregation->columns = lappend(aggregation->columns, fetch);
+	note_role(column, aggregation);
 }

@@ -15,6 +15,8 @@ typedef struct ScyllaAggregation
 	List *columns;     /* of ScyllaFetchColumn */
 	List *aggregates;  /* of ScyllaScanAggregate */
 	List *group_names; /* String nodes */
+	bool has_static;   /* whether a static column is selected, */
+	bool has_other;    /* and whether a clustering or regular one is */
 } ScyllaAggregation;
 
 /*
@@ -27,5 +29,8 @@ extern const char *scylla_aggregate_add(RelOptInfo *rel, const Aggref *aggref, A
 /* Add a column by whose values the rows are grouped, the result's column attnum. */
 extern void scylla_aggregate_add_group(const ScyllaColumn *column, AttrNumber attnum,
 									   ScyllaAggregation *aggregation);
+
+/* Select a column for no part of the result, where static ones alone would be. */
+extern void scylla_aggregate_mix(const ScyllaColumn *column, ScyllaAggregation *aggregation);
 
 #endif /* SCYLLA_AGGREGATE_H */

@@ -40,6 +40,11 @@
 #define ROW_WORK 0.1
 #define INDEX_ROW_WORK 2.0
 
+/* Part of what it costs to fetch a row that it costs to have it read by the server alone; and part
+ * of a round trip that one piece of the ring takes among many. */
+#define ANSWER_ROW_FRACTION 0.1
+#define ANSWER_PIECE_FRACTION 0.02
+
 /* Bytes that cost as much again as the row that they are of. */
 #define TUPLE_COST_BYTES 400.0
 
@@ -258,4 +263,23 @@ scylla_cost_scan(const ScyllaScanLoad *load, Cost *startup, Cost *total)
 	run += load->fetched_rows * cost_row(load, requests);
 	run += load->returned_rows * load->target.per_tuple;
 	*total = *startup + run;
+}
+
+Cost
+scylla_cost_part(Cost startup, Cost total, double part)
+{
+	return startup + (total - startup) * part;
+}
+
+void
+scylla_cost_answer(const ScyllaAnswerLoad *load, Cost *startup, Cost *total)
+{
+	const ScyllaOptions *options = load->options;
+
+	*startup = load->scan->startup_cost;
+	*total = scylla_cost_part(*startup, load->scan->total_cost, ANSWER_ROW_FRACTION);
+	*total += load->pieces * ANSWER_PIECE_FRACTION * options->startup_cost;
+	*total += load->rows * (options->tuple_cost + cpu_tuple_cost);
+	if (load->is_total)
+		*startup = *total;
 }

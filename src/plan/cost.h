@@ -13,6 +13,11 @@
  *   rows     fdw_tuple_cost for carrying and decoding each row that is fetched and as much for
  *            each so many bytes of it, and PostgreSQL's own costs for checking and projecting it
  *   merge    comparisons, where rows of several sorted answers are merged
+ *   limit    of what follows the first row, the part that so many rows are of all (LIMIT, one row of
+ *            each partition)
+ *   answers  where the server computes aggregates: a part of what the scan costs behind its start,
+ *            for the rows are read, but not carried; a part of a round trip for each piece of the
+ *            ring; and the rows of the answer, as those of a scan
  */
 #ifndef SCYLLA_COST_H
 #define SCYLLA_COST_H
@@ -69,5 +74,20 @@ typedef struct ScyllaScanLoad
 } ScyllaScanLoad;
 
 extern void scylla_cost_scan(const ScyllaScanLoad *load, Cost *startup, Cost *total);
+
+/* The total where only that part of a scan's rows is asked for. */
+extern Cost scylla_cost_part(Cost startup, Cost total, double part);
+
+/* Of aggregates that the server computes. */
+typedef struct ScyllaAnswerLoad
+{
+	const ScyllaOptions *options;
+	const Path *scan; /* of the rows that are aggregated */
+	double pieces;    /* of the ring; 0: it is not asked for by pieces */
+	double rows;      /* groups, or 1 */
+	bool is_total;    /* the only row comes after all that is read */
+} ScyllaAnswerLoad;
+
+extern void scylla_cost_answer(const ScyllaAnswerLoad *load, Cost *startup, Cost *total);
 
 #endif /* SCYLLA_COST_H */

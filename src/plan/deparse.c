@@ -280,11 +280,12 @@ append_groups(StringInfo out, const ScyllaScanPlan *plan)
 	}
 }
 
-/* All columns from the first on, for neither server lets every bound one be left out. */
+/* Against the table's own. All columns from the first on, for neither server lets every bound one be
+ * left out. */
 static void
 append_order(StringInfo out, const ScyllaScanPlan *plan)
 {
-	for (int i = 0; plan->is_reversed && i < plan->order_count; i++)
+	for (int i = 0; i < plan->order_count; i++)
 	{
 		appendStringInfoString(out, i == 0 ? " ORDER BY " : ", ");
 		scylla_deparse_name(out, plan->orders[i].name);
@@ -292,17 +293,17 @@ append_order(StringInfo out, const ScyllaScanPlan *plan)
 	}
 }
 
-/* The view, or the table: of a view that is read its first key column is always bound. */
-static const char *
-table_of(const ScyllaScanPlan *plan, const ScyllaScanArm *arm, uint64 skipped)
+/* Whether the table is read in its view's place: of a view the first key column is always bound. */
+static bool
+is_without_view(const ScyllaScanArm *arm, uint64 skipped)
 {
-	return arm->access == SCYLLA_ACCESS_VIEW && !scylla_is_skipped(skipped, 0) ? arm->path_name
-																			   : plan->table;
+	return arm->access == SCYLLA_ACCESS_VIEW && scylla_is_skipped(skipped, 0);
 }
 
 char *
 scylla_scan_plan_cql(const ScyllaScanPlan *plan, const ScyllaScanArm *arm, uint64 skipped)
 {
+	bool has_key = !is_without_view(arm, skipped);
 	StringInfoData out;
 
 	initStringInfo(&out);
@@ -312,10 +313,13 @@ scylla_scan_plan_cql(const ScyllaScanPlan *plan, const ScyllaScanArm *arm, uint6
 		appendStringInfoString(&out, plan->is_distinct ? "SELECT DISTINCT " : "SELECT ");
 	append_columns(&out, plan);
 	appendStringInfoString(&out, " FROM ");
-	scylla_deparse_table(&out, plan->keyspace, table_of(plan, arm, skipped));
+	scylla_deparse_table(&out, plan->keyspace,
+						 arm->access == SCYLLA_ACCESS_VIEW && has_key ? arm->path_name
+																	  : plan->table);
 	append_conditions(&out, arm, skipped);
 	append_groups(&out, plan);
-	append_order(&out, plan);
+	if (plan->is_reversed && has_key)
+		append_order(&out, plan);
 	if (plan->partition_limit > 0)
 		appendStringInfo(&out, " PER PARTITION LIMIT %d", plan->partition_limit);
 	if (plan->is_limit_sent && (skipped & SCYLLA_SKIP_LIMIT) == 0)

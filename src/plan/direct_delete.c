@@ -31,12 +31,11 @@ find_scan(const ModifyTable *plan, Index result_relation)
 static bool
 make_exact(const ScyllaTable *table, ScyllaScanPlan *where)
 {
-	ScyllaScanParts parts = {.plan = *where};
+	ScyllaScanParts parts = {.plan = *where, .table = table};
 	const ScyllaScanArm *arm = &where->arms[0];
 
 	if (where->arm_count != 1 || arm->is_filtered || arm->path_name != NULL ||
-		arm->partition_conditions < table->partition_count ||
-		!scylla_order_exclude_empty(table, &parts))
+		arm->partition_conditions < table->partition_count || !scylla_order_exclude_empty(&parts))
 		return false;
 	*where = parts.plan;
 	where->is_delete = true;

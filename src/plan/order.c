@@ -47,12 +47,23 @@ is_strict_about(RelOptInfo *rel, const ScyllaTable *table, const ScyllaColumn *c
 	return false;
 }
 
+/* No partition has an empty key, also where a view sorts by it. */
+static bool
+is_only_key_column(RelOptInfo *rel, const ScyllaColumn *column)
+{
+	const ScyllaTable *table = ((ScyllaRelPlan *) rel->fdw_private)->table;
+
+	return table->partition_count == 1 && column->attnum > 0 &&
+		   table->columns[column->attnum - 1].role == SCYLLA_KEY_PARTITION;
+}
+
 bool
 scylla_may_be_empty(RelOptInfo *rel, const ScyllaTable *table, const ScyllaColumn *column)
 {
 	ListCell *cell;
 
-	if (column->is_not_null || scylla_type_has_empty_value(column->cql_type->id))
+	if (column->is_not_null || scylla_type_has_empty_value(column->cql_type->id) ||
+		is_only_key_column(rel, column))
 		return false;
 	foreach (cell, rel->baserestrictinfo)
 		if (is_strict_about(rel, table, column, (Node *) lfirst_node(RestrictInfo, cell)->clause))
@@ -203,7 +214,8 @@ reads_partitions(const ScyllaScanPlan *plan)
 	for (int i = 0; i < plan->arm_count; i++)
 		if (plan->arms[i].access != SCYLLA_ACCESS_PARTITION &&
 			plan->arms[i].access != SCYLLA_ACCESS_PARTITION_SLICE &&
-			plan->arms[i].access != SCYLLA_ACCESS_PARTITIONS)
+			plan->arms[i].access != SCYLLA_ACCESS_PARTITIONS &&
+			plan->arms[i].access != SCYLLA_ACCESS_VIEW)
 			return false;
 	return plan->arm_count > 0;
 }
@@ -232,15 +244,16 @@ place_nulls(const ScyllaScanPlan *plan, bool is_wanted_first, OrderColumn *descr
 		return true;
 	order->may_displace = false;
 	shape->empty_column = described->column;
-	return is_first && plan->arm_count == 1;
+	return is_first && plan->arm_count == 1 && plan->arms[0].access != SCYLLA_ACCESS_VIEW;
 }
 
 /* One more column of the order; false: it can't be promised, or nobody wants it. */
 static bool
-add_column(PlannerInfo *root, RelOptInfo *rel, const ScyllaScanPlan *plan,
+add_column(PlannerInfo *root, RelOptInfo *rel, const ScyllaScanParts *parts,
 		   const ScyllaColumn *column, OrderResult *result)
 {
-	const ScyllaTable *table = ((ScyllaRelPlan *) rel->fdw_private)->table;
+	const ScyllaScanPlan *plan = &parts->plan;
+	const ScyllaTable *table = parts->table;
 	ScyllaPathShape *shape = result->shape;
 	ScyllaScanOrder order = {.name = NULL};
 	OrderColumn described;
@@ -280,14 +293,14 @@ List *
 scylla_order_pathkeys(PlannerInfo *root, RelOptInfo *rel, const ScyllaScanParts *parts,
 					  ScyllaPathShape *shape)
 {
-	const ScyllaTable *table = ((ScyllaRelPlan *) rel->fdw_private)->table;
+	const ScyllaTable *table = parts->table;
 	OrderResult result = {.shape = shape};
 
 	if (!reads_partitions(&parts->plan))
 		return NIL;
 	shape->orders = palloc0(Max(table->clustering_count, 1) * sizeof(ScyllaScanOrder));
 	for (int i = 0; i < table->clustering_count; i++)
-		if (!add_column(root, rel, &parts->plan, table->clustering_key[i], &result))
+		if (!add_column(root, rel, parts, table->clustering_key[i], &result))
 			break;
 	return truncate_useless_pathkeys(root, rel, result.pathkeys);
 }
@@ -370,7 +383,6 @@ double
 scylla_order_limit(PlannerInfo *root, RelOptInfo *rel, const ScyllaScanParts *parts, List *pathkeys,
 				   double rows, ScyllaPathShape *shape)
 {
-	const ScyllaTable *table = ((ScyllaRelPlan *) rel->fdw_private)->table;
 	ScyllaScanParts copy = *parts;
 	Const *limit;
 
@@ -381,7 +393,7 @@ scylla_order_limit(PlannerInfo *root, RelOptInfo *rel, const ScyllaScanParts *pa
 	if (shape->limit == NULL)
 		return rows;
 	shape->is_limit_exact = parts->filter == NIL && !may_displace(shape) &&
-							parts->plan.arm_count == 1 && scylla_order_exclude_empty(table, &copy);
+							parts->plan.arm_count == 1 && scylla_order_exclude_empty(&copy);
 	limit = (Const *) shape->limit;
 	if (!IsA(limit, Const))
 		return clamp_row_est(rows * UNKNOWN_LIMIT_FRACTION);
@@ -491,8 +503,9 @@ has_lower_bound(const ScyllaScanArm *arm, AttrNumber attnum)
 }
 
 bool
-scylla_order_exclude_empty(const ScyllaTable *table, ScyllaScanParts *parts)
+scylla_order_exclude_empty(ScyllaScanParts *parts)
 {
+	const ScyllaTable *table = parts->table;
 	ScyllaScanArm *arm = palloc(sizeof(ScyllaScanArm));
 	int count = parts->plan.arms[0].condition_count;
 
@@ -555,7 +568,7 @@ scylla_order_apply(const ScyllaPathShape *shape, const ScyllaTable *table, Scyll
 	plan->is_distinct = shape->is_distinct;
 	plan->partition_limit = shape->partition_limit;
 	if (shape->is_limit_exact || shape->partition_limit > 0)
-		(void) scylla_order_exclude_empty(table, parts);
+		(void) scylla_order_exclude_empty(parts);
 	if (shape->ring_pieces > 0)
 		scylla_ring_divide(table, &plan->arms[0], shape->ring_pieces);
 	if (shape->empty_column != NULL)

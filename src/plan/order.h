@@ -35,7 +35,7 @@ extern bool scylla_order_first_rows(PlannerInfo *root, RelOptInfo *rel,
  * Have the server leave out the rows that the executor would drop: those whose column of a range
  * has an empty value. False: that's not possible.
  */
-extern bool scylla_order_exclude_empty(const ScyllaTable *table, ScyllaScanParts *parts);
+extern bool scylla_order_exclude_empty(ScyllaScanParts *parts);
 
 /* Put a path's shape (NULL: none) into the contract. Returns attributes, which are as
  * pull_varattnos makes them, with those that the shape needs. */

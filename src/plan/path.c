@@ -10,6 +10,7 @@
 #include "access/sysattr.h"
 #include "compat.h"
 #include "nodes/nodeFuncs.h"
+#include "nodes/value.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
@@ -62,6 +63,18 @@ scylla_rel_quals(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 			quals = lappend(quals, get_qual(root, rel, rinfo));
 	}
 	return quals;
+}
+
+void
+scylla_rel_tell(ScyllaRelPlan *plan, const char *what, const char *reason)
+{
+	ListCell *cell;
+
+	foreach (cell, plan->result_reasons)
+		if (strcmp(strVal(linitial(lfirst(cell))), what) == 0)
+			return;
+	plan->result_reasons = lappend(
+		plan->result_reasons, list_make2(makeString(pstrdup(what)), makeString(pstrdup(reason))));
 }
 
 /* ---- estimates ---- */
@@ -284,7 +297,7 @@ add_shaped_path(PlannerInfo *root, RelOptInfo *rel, const ScanEstimate *estimate
 	load.requests = Max(load.requests, shape->ring_pieces);
 	load.is_merged = shape->order_count > 0;
 	scylla_cost_scan(&load, &startup, &total);
-	total = startup + (total - startup) * rows / estimate->rows;
+	total = scylla_cost_part(startup, total, rows / estimate->rows);
 	path = scylla_foreignscan_path(root, rel, rows, startup, total, pathkeys, NULL);
 	path->fdw_private = list_make1(shape);
 	scylla_parallel_restrict(path);
@@ -310,6 +323,15 @@ add_sorted_path(PlannerInfo *root, RelOptInfo *rel, bool is_reversed)
 	add_shaped_path(root, rel, &estimate, pathkeys, &parts, shape);
 }
 
+static bool
+goes_by_index(const ScyllaScanPlan *plan)
+{
+	for (int i = 0; i < plan->arm_count; i++)
+		if (plan->arms[i].access == SCYLLA_ACCESS_INDEX)
+			return true;
+	return false;
+}
+
 /* The paths without parameters: in any order, and in each that is of use. */
 static void
 add_shaped_paths(PlannerInfo *root, RelOptInfo *rel, const ScanEstimate *estimate)
@@ -325,6 +347,9 @@ add_shaped_paths(PlannerInfo *root, RelOptInfo *rel, const ScanEstimate *estimat
 		return;
 	add_sorted_path(root, rel, false);
 	add_sorted_path(root, rel, true);
+	if (root->sort_pathkeys != NIL && bms_equal(rel->relids, root->all_baserels) &&
+		goes_by_index(&parts.plan))
+		scylla_rel_tell(plan, "ORDER BY", "rows found by an index come in no order");
 }
 
 /*

@@ -25,6 +25,9 @@ typedef struct ScyllaRelPlan
 						   * two String nodes, what and why */
 } ScyllaRelPlan;
 
+/* Tell by EXPLAIN of the scan, once, what is computed here rather than by the server, and why. */
+extern void scylla_rel_tell(ScyllaRelPlan *plan, const char *what, const char *reason);
+
 /* The ScyllaQual of each RestrictInfo but for pseudoconstants; each is judged once. */
 extern List *scylla_rel_quals(PlannerInfo *root, RelOptInfo *rel, List *clauses);
 

@@ -130,6 +130,9 @@ scylla_scan_split(const ScyllaTable *table, List *quals, ScyllaScanParts *parts)
 	memset(parts, 0, sizeof(*parts));
 	parts->plan.table = pstrdup(table->options->table);
 	scylla_choose(table, quals, &choice);
+	/* A view is never one of several ways. */
+	parts->table =
+		list_length(choice.ways) == 1 ? ((ScyllaWay *) linitial(choice.ways))->table : table;
 	split_quals(quals, &choice, parts);
 	parts->plan.arms = palloc0(Max(list_length(choice.ways), 1) * sizeof(ScyllaScanArm));
 	foreach (cell, choice.ways)
@@ -285,9 +288,8 @@ narrower_clustering(const ScyllaColumn *best, const ScyllaTable *table,
 	return best;
 }
 
-/* A clustering column that a condition binds, or NULL. */
-static const ScyllaColumn *
-restricted_clustering(const ScyllaTable *table, const ScyllaScanPlan *plan)
+const ScyllaColumn *
+scylla_scan_restricted_clustering(const ScyllaTable *table, const ScyllaScanPlan *plan)
 {
 	const ScyllaColumn *best = NULL;
 
@@ -319,7 +321,7 @@ void
 scylla_scan_fetch(const ScyllaTable *table, const Bitmapset *attributes, ScyllaScanParts *parts)
 {
 	ScyllaScanPlan *plan = &parts->plan;
-	const ScyllaColumn *clustering = restricted_clustering(table, plan);
+	const ScyllaColumn *clustering = scylla_scan_restricted_clustering(table, plan);
 
 	refuse_system_columns(table, attributes);
 	/* each column at most once, and one more to stand for the row */

@@ -26,10 +26,7 @@
 #include "utils/selfuncs.h"
 #include "utils/typcache.h"
 
-/* Part of what it costs to fetch a row that it costs to have it read by the server alone; and part
- * of a round trip that one request among many takes. */
-#define SERVER_ROW_FRACTION 0.1
-#define PIECE_FRACTION 0.02
+#define GROUPS_REASON "CQL groups by the partition key, or by it and the first clustering columns"
 
 /* An upper path in the making, and what its plan is made of: the only element of its fdw_private. */
 typedef struct UpperPath
@@ -47,20 +44,23 @@ typedef struct UpperPath
 
 /* ---- which scans ---- */
 
-/* What the server would have to know of the rows for more than sending them; false: it doesn't. */
-static bool
+/* What the server would have to know of the rows for more than sending them: NULL if it does, else
+ * why it doesn't; "" if EXPLAIN tells that already. */
+static const char *
 split_exactly(RelOptInfo *rel, ScyllaScanParts *parts)
 {
 	const ScyllaRelPlan *plan = rel->fdw_private;
-	const ScyllaScanArm *arm;
 
 	scylla_scan_split(plan->table, plan->quals, parts);
-	if (parts->filter != NIL || parts->plan.arm_count != 1)
-		return false;
-	arm = &parts->plan.arms[0];
-	if (arm->access == SCYLLA_ACCESS_INDEX || arm->access == SCYLLA_ACCESS_VIEW)
-		return false;
-	return scylla_order_exclude_empty(plan->table, parts);
+	if (parts->filter != NIL || parts->plan.arm_count == 0)
+		return "";
+	if (parts->plan.arm_count > 1)
+		return "an OR is asked for arm by arm, and a row may come of several";
+	if (parts->plan.arms[0].access == SCYLLA_ACCESS_VIEW)
+		return "a view has no rows of some keys";
+	return scylla_order_exclude_empty(parts) ? NULL
+											 : "rows with an empty value, which reads as NULL, "
+											   "cannot be left out";
 }
 
 static const ScyllaScanCondition *
@@ -198,9 +198,8 @@ add_group(UpperPath *upper, const SortGroupClause *clause, Expr *expr)
 	return true;
 }
 
-/* Why an aggregate stays here is told by EXPLAIN of the scan. */
 static void
-tell_reason(UpperPath *upper, const Aggref *aggref, const char *reason)
+tell_aggregate_reason(UpperPath *upper, const Aggref *aggref, const char *reason)
 {
 	ScyllaRelPlan *plan = upper->rel->fdw_private;
 	const TargetEntry *argument = aggref->args != NIL ? linitial(aggref->args) : NULL;
@@ -208,14 +207,8 @@ tell_reason(UpperPath *upper, const Aggref *aggref, const char *reason)
 		argument != NULL ? scylla_qual_column(upper->rel, plan->table, (Node *) argument->expr)
 						 : NULL;
 	const char *name = argument == NULL ? "*" : column != NULL ? column->local_name : "...";
-	char *clause = psprintf("%s(%s)", get_func_name(aggref->aggfnoid), name);
-	ListCell *cell;
 
-	foreach (cell, plan->result_reasons)
-		if (strcmp(strVal(linitial(lfirst(cell))), clause) == 0)
-			return;
-	plan->result_reasons =
-		lappend(plan->result_reasons, list_make2(makeString(clause), makeString(pstrdup(reason))));
+	scylla_rel_tell(plan, psprintf("%s(%s)", get_func_name(aggref->aggfnoid), name), reason);
 }
 
 static bool
@@ -229,7 +222,7 @@ add_aggregate(UpperPath *upper, Aggref *aggref)
 								  &upper->aggregation);
 	if (reason != NULL)
 	{
-		tell_reason(upper, aggref, reason);
+		tell_aggregate_reason(upper, aggref, reason);
 		return false;
 	}
 	(void) add_result(upper, (Expr *) aggref);
@@ -267,14 +260,27 @@ match_target(PlannerInfo *root, const PathTarget *target, UpperPath *upper)
 		SortGroupClause *clause =
 			ref != 0 ? get_sortgroupref_clause_noerr(ref, root->parse->groupClause) : NULL;
 
-		if (clause != NULL && !add_group(upper, clause, lfirst(cell)))
-			return false;
+		if (clause == NULL || add_group(upper, clause, lfirst(cell)))
+			continue;
+		scylla_rel_tell(upper->rel->fdw_private, "GROUP BY", GROUPS_REASON);
+		return false;
 	}
 	foreach (cell, target->exprs)
 		can_do &= add_aggregates_of(upper, lfirst(cell));
 	foreach (cell, upper->having)
 		can_do &= add_aggregates_of(upper, lfirst(cell));
 	return can_do;
+}
+
+/* Neither server restricts clustering columns where static ones alone are selected. */
+static void
+mix_static(UpperPath *upper)
+{
+	const ScyllaTable *table = ((ScyllaRelPlan *) upper->rel->fdw_private)->table;
+	const ScyllaColumn *clustering = scylla_scan_restricted_clustering(table, &upper->parts.plan);
+
+	if (clustering != NULL)
+		scylla_aggregate_mix(clustering, &upper->aggregation);
 }
 
 /* ---- paths ---- */
@@ -294,17 +300,19 @@ estimate_groups(PlannerInfo *root, UpperPath *upper)
 static void
 add_upper_path(PlannerInfo *root, RelOptInfo *output_rel, UpperPath *upper)
 {
-	const ScyllaOptions *options = ((ScyllaRelPlan *) upper->rel->fdw_private)->table->options;
-	const Path *scan = upper->rel->cheapest_total_path;
-	Cost startup = scan->startup_cost;
-	Cost total = startup + (scan->total_cost - startup) * SERVER_ROW_FRACTION;
+	const ScyllaAnswerLoad load = {
+		.options = ((ScyllaRelPlan *) upper->rel->fdw_private)->table->options,
+		.scan = upper->rel->cheapest_total_path,
+		.pieces = upper->parts.plan.arms[0].ring_pieces,
+		.rows = upper->rows,
+		.is_total = !upper->is_grouped,
+	};
 	double rows = upper->rows;
+	Cost startup;
+	Cost total;
 	ForeignPath *path;
 
-	total += upper->parts.plan.arms[0].ring_pieces * PIECE_FRACTION * options->startup_cost;
-	total += rows * (options->tuple_cost + cpu_tuple_cost);
-	if (!upper->is_grouped)
-		startup = total;
+	scylla_cost_answer(&load, &startup, &total);
 	if (upper->having != NIL)
 		rows =
 			clamp_row_est(rows * clauselist_selectivity(root, upper->having, 0, JOIN_INNER, NULL));
@@ -330,18 +338,27 @@ static void
 add_grouping_path(PlannerInfo *root, RelOptInfo *input_rel, RelOptInfo *output_rel,
 				  const GroupPathExtraData *extra, bool is_partial)
 {
-	const ScyllaRelPlan *plan = input_rel->fdw_private;
+	ScyllaRelPlan *plan = input_rel->fdw_private;
 	UpperPath *upper = palloc0(sizeof(UpperPath));
+	const char *reason;
 
 	upper->rel = input_rel;
 	upper->is_grouped = root->parse->groupClause != NIL;
 	upper->having = is_partial ? NIL : (List *) extra->havingQual;
-	if (root->parse->groupingSets != NIL || has_gating_clause(input_rel) ||
-		!split_exactly(input_rel, &upper->parts) ||
-		!match_target(root, output_rel->reltarget, upper))
+	if (root->parse->groupingSets != NIL || has_gating_clause(input_rel))
 		return;
-	if (upper->is_grouped && !name_groups(upper))
+	reason = split_exactly(input_rel, &upper->parts);
+	if (reason == NULL && !match_target(root, output_rel->reltarget, upper))
 		return;
+	if (reason == NULL && upper->is_grouped && !name_groups(upper))
+		reason = GROUPS_REASON;
+	if (reason != NULL)
+	{
+		if (*reason != '\0')
+			scylla_rel_tell(plan, upper->is_grouped ? "GROUP BY" : "aggregates", reason);
+		return;
+	}
+	mix_static(upper);
 	if (upper->parts.plan.arms[0].access == SCYLLA_ACCESS_FULL_SCAN)
 		scylla_ring_divide(plan->table, &upper->parts.plan.arms[0],
 						   scylla_ring_aggregate_pieces(&plan->sizes));
@@ -412,7 +429,7 @@ add_distinct_path(PlannerInfo *root, RelOptInfo *input_rel, RelOptInfo *output_r
 	double rows;
 	ForeignPath *path;
 
-	if (root->parse->hasTargetSRFs || !split_exactly(input_rel, &parts))
+	if (root->parse->hasTargetSRFs || split_exactly(input_rel, &parts) != NULL)
 		return;
 	columns = find_distinct_columns(root, input_rel);
 	if (columns == NULL || !covers_partition_key(plan->table, &parts.plan, columns))
@@ -428,10 +445,9 @@ add_distinct_path(PlannerInfo *root, RelOptInfo *input_rel, RelOptInfo *output_r
 	load.read_rows = load.fetched_rows = rows;
 	if (parts.plan.arms[0].access == SCYLLA_ACCESS_FULL_SCAN)
 		shape->ring_pieces = scylla_ring_scan_pieces(&plan->sizes, &load);
-	path = scylla_foreignscan_path(root, input_rel, rows, scan->startup_cost,
-								   scan->startup_cost + (scan->total_cost - scan->startup_cost) *
-															rows / input_rel->rows,
-								   NIL, NULL);
+	path = scylla_foreignscan_path(
+		root, input_rel, rows, scan->startup_cost,
+		scylla_cost_part(scan->startup_cost, scan->total_cost, rows / input_rel->rows), NIL, NULL);
 	path->fdw_private = list_make1(shape);
 	scylla_parallel_restrict(path);
 	add_path(output_rel, (Path *) create_projection_path(root, output_rel, (Path *) path,
