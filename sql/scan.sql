@@ -63,7 +63,7 @@ DECLARE
 BEGIN
 	FOR line IN EXECUTE format('EXPLAIN (VERBOSE, COSTS OFF, SUMMARY OFF, %s) %s', options, query)
 	LOOP
-		line := regexp_replace(line, '(Bytes Received"?: )\d+', '\1N');
+		line := regexp_replace(line, '((Bytes Received|Waits)"?: )\d+', '\1N');
 		RETURN NEXT regexp_replace(line, '(rows=\d+)\.00', '\1');
 	END LOOP;
 END

@@ -123,6 +123,20 @@ scylla_rel_userid(PlannerInfo *root, RelOptInfo *rel)
 	create_foreign_upper_path(root, rel, target, rows, 0, startup, total, NIL, NULL, NIL, NIL)
 #endif
 
+/* ---- custom paths: whether one projects is told by a flag since 15; paths count the disabled nodes
+ * below them since 18 ---- */
+#include "nodes/extensible.h"
+
+#if PG_VERSION_NUM < 150000
+#define CUSTOMPATH_SUPPORT_PROJECTION 0
+#endif
+
+#if PG_VERSION_NUM < 180000
+#define scylla_path_inherit_disabled(path, child) ((void) 0)
+#else
+#define scylla_path_inherit_disabled(path, child) ((path)->disabled_nodes = (child)->disabled_nodes)
+#endif
+
 /* ---- equivalence classes: children have lists of their own since 18, when a pathkey's direction
  * got a type with the same numbers as the btree strategies ---- */
 #include "optimizer/paths.h"

@@ -184,6 +184,8 @@ extern const char *scylla_closest_name(const char *name, const List *candidates)
 /* Settings (GUCs); defined by scylla_options_define_settings() from _PG_init. */
 extern bool scylla_enable_pushdown;
 extern bool scylla_enable_parallel_scan;
+extern bool scylla_enable_lookup_join;
+extern int scylla_lookup_join_window;
 extern bool scylla_trace;
 extern void scylla_options_define_settings(void);
 /* The consistency level that holds at this moment: the setting's, or else that of the option. */

@@ -10,10 +10,12 @@
 #include "command/import.h"
 #include "exec/direct_delete.h"
 #include "exec/explain.h"
+#include "exec/lookup_join.h"
 #include "exec/modify.h"
 #include "exec/parallel.h"
 #include "exec/scan.h"
 #include "option.h"
+#include "plan/lookup_join.h"
 #include "plan/modify.h"
 #include "plan/parallel.h"
 #include "plan/path.h"
@@ -30,6 +32,8 @@ void
 _PG_init(void)
 {
 	scylla_options_define_settings();
+	scylla_lookup_window_register();
+	scylla_lookup_join_install();
 }
 
 Datum

@@ -15,6 +15,8 @@
 
 bool scylla_enable_pushdown = true;
 bool scylla_enable_parallel_scan = true;
+bool scylla_enable_lookup_join = true;
+int scylla_lookup_join_window = 256;
 bool scylla_trace = false;
 static char *read_consistency_setting = NULL;
 static char *write_consistency_setting = NULL;
@@ -127,6 +129,14 @@ scylla_options_define_settings(void)
 	DefineCustomBoolVariable("scylla_fdw.enable_parallel_scan",
 							 "Lets parallel workers share scans of large foreign tables.", NULL,
 							 &scylla_enable_parallel_scan, true, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("scylla_fdw.enable_lookup_join",
+							 "Lets joins ask for several outer rows at once.",
+							 "When off, a nested loop asks for one outer row after the other.",
+							 &scylla_enable_lookup_join, true, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"scylla_fdw.lookup_join_window", "Lookups that a join keeps in flight at most.",
+		"The option max_in_flight of the foreign table bounds them, too.",
+		&scylla_lookup_join_window, 256, 1, 65536, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable(
 		"scylla_fdw.read_consistency", "Consistency level of reads, whatever the options say.",
 		"When empty, the options of table and server hold.", &read_consistency_setting, "",

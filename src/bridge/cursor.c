@@ -300,13 +300,34 @@ submit_page(ScyllaCursor *cursor, CursorState state)
 	}
 }
 
+static void
+submit_first_page(ScyllaCursor *cursor, CursorState state)
+{
+	cursor->page_count = 0;
+	submit_page(cursor, state);
+}
+
 void
 scylla_cursor_start(ScyllaCursor *cursor, const ScyllaCursorInput *input)
 {
 	scylla_cursor_end(cursor);
 	copy_input(cursor, input);
-	cursor->page_count = 0;
-	submit_page(cursor, CURSOR_ASKED);
+	submit_first_page(cursor, CURSOR_ASKED);
+}
+
+void
+scylla_cursor_start_ahead(ScyllaCursor *cursor, const ScyllaCursorInput *input)
+{
+	scylla_cursor_end(cursor);
+	copy_input(cursor, input);
+	submit_first_page(cursor, CURSOR_AHEAD);
+}
+
+void
+scylla_cursor_restart(ScyllaCursor *cursor)
+{
+	scylla_cursor_end(cursor);
+	submit_first_page(cursor, CURSOR_ASKED);
 }
 
 const ScyllaCursorInput *

@@ -95,6 +95,13 @@ typedef struct ScyllaCursorInput
 /* Send the request; the input is copied. Does not wait. */
 extern void scylla_cursor_start(ScyllaCursor *cursor, const ScyllaCursorInput *input);
 
+/* The same for rows that nobody wants yet: a request that ends before somebody does, because its
+ * time ran out while nobody turned the loop, is sent again then. */
+extern void scylla_cursor_start_ahead(ScyllaCursor *cursor, const ScyllaCursorInput *input);
+
+/* Ask once more for what was asked for last. */
+extern void scylla_cursor_restart(ScyllaCursor *cursor);
+
 /* What was given to start(). */
 extern const ScyllaCursorInput *scylla_cursor_input(const ScyllaCursor *cursor);
 

@@ -7,45 +7,10 @@
 #include "exec/explain.h"
 
 #include "compat.h"
+#include "exec/plan_tree.h"
 #include "exec/scan.h"
 #include "nodes/value.h"
 #include "utils/ruleutils.h"
-
-static bool find_ancestors(Plan *plan, const Plan *target, List **ancestors);
-
-static bool
-find_in_plans(List *plans, const Plan *target, List **ancestors)
-{
-	ListCell *cell;
-
-	foreach (cell, plans)
-		if (find_ancestors(lfirst(cell), target, ancestors))
-			return true;
-	return false;
-}
-
-/* Collect the plan nodes above the target, the nearest first. */
-static bool
-find_ancestors(Plan *plan, const Plan *target, List **ancestors)
-{
-	bool is_found;
-
-	if (plan == NULL || plan == target)
-		return plan == target;
-	is_found = find_ancestors(plan->lefttree, target, ancestors) ||
-			   find_ancestors(plan->righttree, target, ancestors);
-	if (!is_found && IsA(plan, Append))
-		is_found = find_in_plans(((Append *) plan)->appendplans, target, ancestors);
-	else if (!is_found && IsA(plan, MergeAppend))
-		is_found = find_in_plans(((MergeAppend *) plan)->mergeplans, target, ancestors);
-	else if (!is_found && IsA(plan, SubqueryScan))
-		is_found = find_ancestors(((SubqueryScan *) plan)->subplan, target, ancestors);
-	else if (!is_found && IsA(plan, CustomScan))
-		is_found = find_in_plans(((CustomScan *) plan)->custom_plans, target, ancestors);
-	if (is_found)
-		*ancestors = lappend(*ancestors, plan);
-	return is_found;
-}
 
 /*
  * Core does not hand the ancestors down to this callback, so they are looked for: a nested loop
@@ -54,10 +19,8 @@ find_ancestors(Plan *plan, const Plan *target, List **ancestors)
 static List *
 make_deparse_context(ForeignScanState *node, ExplainState *es)
 {
-	List *ancestors = NIL;
+	List *ancestors = scylla_plan_ancestors(es->pstmt, node->ss.ps.plan);
 
-	if (!find_ancestors(es->pstmt->planTree, node->ss.ps.plan, &ancestors))
-		(void) find_in_plans(es->pstmt->subplans, node->ss.ps.plan, &ancestors);
 	return set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan, ancestors);
 }
 

@@ -20,6 +20,9 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+/* Of one run of a scan; what asks for more has a window of its own, the fan-out's. */
+#define MAX_PROBES_AHEAD 64
+
 static Oid
 find_user(const ForeignScan *fsplan, EState *estate)
 {
@@ -68,6 +71,21 @@ init_expressions(ScyllaScanState *scan, List *exprs, PlanState *node)
 		scan->limit = ExecInitExpr(list_nth(exprs, scan->plan->limit_bind), node);
 }
 
+/* Tell the window of the lookup join, which has begun before, which scan is its. */
+static void
+join_window(ForeignScanState *node)
+{
+	const ScyllaScanState *scan = node->fdw_state;
+	const ParamExecData *params = node->ss.ps.state->es_param_exec_vals;
+	ForeignScanState **place;
+
+	if (scan->plan->lookup_param < 0)
+		return;
+	place = (ForeignScanState **) DatumGetPointer(params[scan->plan->lookup_param].value);
+	if (place != NULL)
+		*place = node;
+}
+
 void
 scyllaBeginForeignScan(ForeignScanState *node, int eflags)
 {
@@ -86,6 +104,7 @@ scyllaBeginForeignScan(ForeignScanState *node, int eflags)
 	scan->userid = find_user(fsplan, node->ss.ps.state);
 	init_expressions(scan, fsplan->fdw_exprs, &node->ss.ps);
 	scan->phase = SCYLLA_SCAN_NEW;
+	join_window(node);
 }
 
 /* ---- the limit ---- */
@@ -256,7 +275,6 @@ start_fanout(ForeignScanState *node, int64 limit)
 	};
 	MemoryContext old;
 
-	scan->setup->next_arm = 0;
 	scan->setup->first_rows = limit < plan->fetch_size ? (int) limit : 0;
 	if (!is_merged)
 	{
@@ -274,25 +292,59 @@ start_fanout(ForeignScanState *node, int64 limit)
 	MemoryContextSwitchTo(old);
 }
 
+/* Evaluate, and have the probes ready. False: no row can match. */
+static bool
+open_arms(ForeignScanState *node, int64 limit)
+{
+	ScyllaScanState *scan = node->fdw_state;
+
+	scan->probe_count = 0;
+	scan->needs_recheck = false;
+	if (limit <= 0 || !evaluate_arms(scan, node->ss.ps.ps_ExprContext))
+		return false;
+	connect_scan(node);
+	scylla_writers_settle(node->ss.ps.state);
+	for (int i = 0; i < scan->plan->arm_count; i++)
+		if (scan->setup->arms[i].is_possible)
+			open_arm(node, &scan->setup->arms[i], limit);
+	scan->setup->next_arm = 0;
+	return scan->probe_count > 0;
+}
+
 static ScyllaScanPhase
 start_scan(ForeignScanState *node)
 {
 	ScyllaScanState *scan = node->fdw_state;
 	int64 limit = evaluate_limit(scan, node->ss.ps.ps_ExprContext);
 
-	scan->probe_count = 0;
-	scan->needs_recheck = false;
-	if (limit <= 0 || !evaluate_arms(scan, node->ss.ps.ps_ExprContext))
+	if (!open_arms(node, limit))
 		return SCYLLA_SCAN_DONE;
-	connect_scan(node);
-	scylla_writers_settle(node->ss.ps.state);
-	for (int i = 0; i < scan->plan->arm_count; i++)
-		if (scan->setup->arms[i].is_possible)
-			open_arm(node, &scan->setup->arms[i], limit);
-	if (scan->probe_count == 0)
-		return SCYLLA_SCAN_DONE;
-	start_fanout(node, limit);
+	scan->is_looked_up = scan->lookahead != NULL && scan->probe_count <= MAX_PROBES_AHEAD;
+	if (scan->is_looked_up)
+		scylla_lookahead_begin(scan->lookahead, scylla_setup_next_probe, scan->setup);
+	else
+		start_fanout(node, limit);
 	return SCYLLA_SCAN_RUNNING;
+}
+
+/* ---- of a lookup join ---- */
+
+List *
+scylla_scan_ask_ahead(ForeignScanState *node)
+{
+	ScyllaScanState *scan = node->fdw_state;
+	ScyllaProbe probe;
+	List *asked = NIL;
+
+	ResetExprContext(node->ss.ps.ps_ExprContext);
+	if (!open_arms(node, INT64_MAX) || scan->probe_count > MAX_PROBES_AHEAD)
+		return NIL;
+	if (scan->lookahead == NULL)
+		scan->lookahead =
+			scylla_lookahead_new(node->ss.ps.state->es_query_cxt, &scan->setup->streams);
+	while (scylla_setup_next_probe(scan->setup, &probe))
+		asked = lappend(asked, scylla_lookahead_ask(scan->lookahead, &probe));
+	return asked;
 }
 
 /* ---- running ---- */
@@ -327,6 +379,9 @@ forget_rows(ScyllaScanState *scan)
 	if (scan->merge != NULL)
 		scylla_merge_end(scan->merge);
 	scan->merge = NULL;
+	if (scan->is_looked_up)
+		scylla_lookahead_end(scan->lookahead);
+	scan->is_looked_up = false;
 }
 
 /* A result that is a single page is read again; else it is asked for again. */
@@ -382,5 +437,7 @@ scyllaEndForeignScan(ForeignScanState *node)
 	forget_rows(scan);
 	if (scan->is_connected)
 		scylla_fanout_end(scan->setup->fanout);
+	if (scan->lookahead != NULL)
+		scylla_lookahead_free(scan->lookahead);
 	scylla_keep_give_back(scan->setup, castNode(ForeignScan, node->ss.ps.plan)->fdw_private);
 }

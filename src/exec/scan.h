@@ -8,6 +8,7 @@
 
 #include "foreign/fdwapi.h"
 
+#include "exec/lookahead.h"
 #include "exec/merge.h"
 #include "exec/setup.h"
 
@@ -31,9 +32,10 @@ typedef struct ScyllaScanState
 	ExprState *limit;    /* NULL: all rows are wanted */
 	int empty_column;    /* whose empty values come by an arm of their own; -1: none */
 	bool is_connected;
-	bool is_judged;           /* by option full_scan */
-	ScyllaSharedScan *shared; /* among workers (parallel.c); NULL: nobody helps */
-	bool is_async;            /* rather give nothing than wait (async.c) */
+	bool is_judged;             /* by option full_scan */
+	ScyllaSharedScan *shared;   /* among workers (parallel.c); NULL: nobody helps */
+	bool is_async;              /* rather give nothing than wait (async.c) */
+	ScyllaLookahead *lookahead; /* of a lookup join, once anything was asked ahead; else NULL */
 	/* this run */
 	ScyllaScanPhase phase;
 	double probe_count;   /* at most; 0: nothing was asked */
@@ -41,6 +43,7 @@ typedef struct ScyllaScanState
 	ScyllaStream *stream; /* whose page is read; NULL: the next one is to be had */
 	bool is_pending;      /* nothing was given, since it has yet to come */
 	ScyllaMerge *merge;   /* where rows are to come in order; else NULL */
+	bool is_looked_up;    /* its probes are the lookahead's, not the fan-out's */
 	uint64 removed_rows;  /* of all runs: received, and not part of the result */
 } ScyllaScanState;
 
@@ -53,5 +56,12 @@ extern void scyllaEndForeignScan(ForeignScanState *node);
 /* What the option full_scan says of it, once. Judged when the scan runs, so that plans can be
  * looked at and subplans that are never needed do no harm. */
 extern void scylla_scan_judge(ScyllaScanState *scan);
+
+/*
+ * Ask for what the scan will ask for when it is run with the parameters' present values; not while
+ * it gives rows. What is asked, to be held until that run is over (ScyllaAsked, in
+ * CurrentMemoryContext); NIL: nothing, as no row can match or it is too much to ask ahead.
+ */
+extern List *scylla_scan_ask_ahead(ForeignScanState *node);
 
 #endif /* SCYLLA_EXEC_SCAN_H */

@@ -110,6 +110,8 @@ scylla_scan_stream(ScyllaScanState *scan)
 
 	if (scan->stream != NULL)
 		return scan->stream;
+	if (scan->is_looked_up)
+		return scan->stream = scylla_lookahead_next(scan->lookahead);
 	scan->is_pending = scan->is_async && !scylla_fanout_poll(fanout);
 	if (!scan->is_pending)
 		scan->stream = scylla_fanout_next(fanout);
@@ -119,7 +121,8 @@ scylla_scan_stream(ScyllaScanState *scan)
 void
 scylla_scan_release(ScyllaScanState *scan)
 {
-	scylla_fanout_release(scan->setup->fanout, scan->stream);
+	if (!scan->is_looked_up)
+		scylla_fanout_release(scan->setup->fanout, scan->stream);
 	scan->stream = NULL;
 	scylla_parallel_publish(scan);
 }

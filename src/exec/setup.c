@@ -62,9 +62,8 @@ scylla_setup_new(ForeignScanState *node, MemoryContext parent)
 	return setup;
 }
 
-/* The next probe of the arms that are asked, one after the other. */
-static bool
-next_probe(void *argument, ScyllaProbe *probe)
+bool
+scylla_setup_next_probe(void *argument, ScyllaProbe *probe)
 {
 	ScyllaScanSetup *setup = argument;
 
@@ -85,11 +84,8 @@ static void
 make_fanout(ScyllaScanSetup *setup)
 {
 	ScyllaFanoutSpec spec = {
-		.stream = {.remote = &setup->remote,
-				   .consistency = setup->consistency,
-				   .is_traced = setup->is_traced,
-				   .counters = &setup->counters},
-		.next_probe = next_probe,
+		.stream = setup->streams,
+		.next_probe = scylla_setup_next_probe,
 		.argument = setup,
 	};
 
@@ -105,7 +101,7 @@ scylla_setup_connect(ScyllaScanSetup *setup, ScyllaSession *session, bool is_tra
 
 	if (setup->fanout != NULL && setup->remote.session == session &&
 		setup->schema_generation == session->schema_generation &&
-		setup->consistency == consistency && setup->is_traced == is_traced &&
+		setup->streams.consistency == consistency && setup->streams.is_traced == is_traced &&
 		setup->remote.is_timed == is_timed)
 		return;
 	MemoryContextReset(setup->connected);
@@ -116,8 +112,10 @@ scylla_setup_connect(ScyllaScanSetup *setup, ScyllaSession *session, bool is_tra
 	setup->remote.session = session;
 	setup->remote.is_timed = is_timed;
 	setup->schema_generation = session->schema_generation;
-	setup->consistency = consistency;
-	setup->is_traced = is_traced;
+	setup->streams = (ScyllaStreamSpec) {.remote = &setup->remote,
+										 .consistency = consistency,
+										 .is_traced = is_traced,
+										 .counters = &setup->counters};
 	old = MemoryContextSwitchTo(setup->connected);
 	make_fanout(setup);
 	MemoryContextSwitchTo(old);

@@ -42,8 +42,7 @@ typedef struct ScyllaScanSetup
 	/* from the first row asked for; holds for one session and its schema, and these settings */
 	MemoryContext connected;
 	uint64 schema_generation;
-	int consistency;
-	bool is_traced;
+	ScyllaStreamSpec streams;
 	ScyllaRemote remote;
 	List *variants;
 	ScyllaTupleReader *reader;
@@ -65,6 +64,9 @@ extern void scylla_setup_connect(ScyllaScanSetup *setup, ScyllaSession *session,
  * (SCYLLA_SKIP_LIMIT), and resolve the converters by it, once, for slots of the descriptor. */
 extern void scylla_setup_resolve(ScyllaScanSetup *setup, ScyllaArmSetup *arm, uint64 skipped,
 								 TupleDesc descriptor);
+
+/* The next probe of the arms that are asked, one after the other (ScyllaNextProbe, of a setup). */
+extern bool scylla_setup_next_probe(void *argument, ScyllaProbe *probe);
 
 /* The arm's text with these conditions left out. */
 extern ScyllaVariant *scylla_setup_variant(ScyllaScanSetup *setup, const ScyllaScanArm *arm,

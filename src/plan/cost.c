@@ -8,6 +8,7 @@
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/plancat.h"
+#include "option.h"
 #include "plan/cost.h"
 #include "utils/selfuncs.h"
 
@@ -282,4 +283,15 @@ scylla_cost_answer(const ScyllaAnswerLoad *load, Cost *startup, Cost *total)
 	*total += load->rows * (options->tuple_cost + cpu_tuple_cost);
 	if (load->is_total)
 		*startup = *total;
+}
+
+void
+scylla_cost_lookup(const ScyllaOptions *options, double lookups, Cost *startup, Cost *total)
+{
+	double window = Min(scylla_lookup_join_window, Max(options->max_in_flight, 1));
+	Cost share =
+		*startup / Min(at_least_one(lookups), window) + REQUEST_WORK * options->startup_cost;
+
+	*total += share - *startup;
+	*startup = share;
 }

@@ -18,6 +18,7 @@
  *   answers  where the server computes aggregates: a part of what the scan costs behind its start,
  *            for the rows are read, but not carried; a part of a round trip for each piece of the
  *            ring; and the rows of the answer, as those of a scan
+ *   lookup   in a lookup join so many scans share a round trip as are in flight together
  */
 #ifndef SCYLLA_COST_H
 #define SCYLLA_COST_H
@@ -89,5 +90,9 @@ typedef struct ScyllaAnswerLoad
 } ScyllaAnswerLoad;
 
 extern void scylla_cost_answer(const ScyllaAnswerLoad *load, Cost *startup, Cost *total);
+
+/* The costs of a scan with parameters, made those of one of so many runs in a lookup join. */
+extern void scylla_cost_lookup(const ScyllaOptions *options, double lookups, Cost *startup,
+							   Cost *total);
 
 #endif /* SCYLLA_COST_H */

@@ -529,6 +529,7 @@ scyllaGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 					 ForeignPath *best_path, List *tlist, List *scan_clauses, Plan *outer_plan)
 {
 	ScyllaRelPlan *plan = baserel->fdw_private;
+	const ScyllaPathShape *shape = scylla_path_shape(best_path);
 	List *quals;
 	Bitmapset *attributes = NULL;
 	ScyllaScanParts parts;
@@ -547,7 +548,9 @@ scyllaGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 													FirstLowInvalidHeapAttributeNumber);
 	if (scylla_scan_may_recheck(&parts.plan))
 		pull_varattnos((Node *) parts.recheck, baserel->relid, &attributes);
-	attributes = scylla_order_apply(scylla_path_shape(best_path), plan->table, &parts, attributes);
+	attributes = scylla_order_apply(shape, plan->table, &parts, attributes);
+	if (shape != NULL && shape->lookup != NULL)
+		parts.plan.lookup_param = shape->lookup->param;
 	parts.plan.result_reasons = plan->result_reasons;
 	scylla_scan_fetch(plan->table, attributes, &parts);
 

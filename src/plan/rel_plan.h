@@ -9,6 +9,7 @@
 
 #include "nodes/pathnodes.h"
 #include "plan/cost.h"
+#include "plan/lookup_plan.h"
 #include "plan/scan_plan.h"
 
 /* Of a foreign table: RelOptInfo.fdw_private. */
@@ -46,7 +47,8 @@ typedef struct ScyllaPathShape
 	bool is_limit_exact;
 	bool is_distinct;
 	int partition_limit;
-	int ring_pieces; /* the whole ring is asked for in so many pieces; 0: at once */
+	int ring_pieces;          /* the whole ring is asked for in so many pieces; 0: at once */
+	ScyllaLookupPlan *lookup; /* of the join that it is a part of; or NULL */
 } ScyllaPathShape;
 
 /* The table as a path of that shape (NULL: of none) may ask for it. */

@@ -150,6 +150,7 @@ scylla_scan_split(const ScyllaTable *table, List *quals, ScyllaScanParts *parts)
 	if (parts->plan.full_scan != SCYLLA_FULL_SCAN_ALLOW)
 		parts->plan.unbound_key = scylla_full_scan_unbound(table, quals);
 	parts->plan.limit_bind = -1;
+	parts->plan.lookup_param = -1;
 }
 
 static void

@@ -5,7 +5,7 @@
  *   ((keyspace table serverid read_consistency fetch_size max_in_flight
  *     is_excess_truncated bypass_cache pid number full_scan is_delete unbound_key
  *     has_server_timeout)
- *    (is_distinct partition_limit limit_bind is_limit_sent is_reversed (order ...))
+ *    (is_distinct partition_limit limit_bind is_limit_sent is_reversed (order ...) lookup_param)
  *    (is_aggregated (aggregate ...) (group name ...))
  *    (column ...) (arm ...) ((local reason ...) ((what why) ...)))
  */
@@ -181,14 +181,15 @@ decode_table(List *packed, ScyllaScanPlan *plan)
 static List *
 encode_result(const ScyllaScanPlan *plan)
 {
+	List *packed = list_make5(makeInteger(plan->is_distinct), makeInteger(plan->partition_limit),
+							  makeInteger(plan->limit_bind), makeInteger(plan->is_limit_sent),
+							  makeInteger(plan->is_reversed));
 	List *orders = NIL;
 
 	for (int i = 0; i < plan->order_count; i++)
 		orders = lappend(orders, encode_order(&plan->orders[i]));
-	return lappend(list_make5(makeInteger(plan->is_distinct), makeInteger(plan->partition_limit),
-							  makeInteger(plan->limit_bind), makeInteger(plan->is_limit_sent),
-							  makeInteger(plan->is_reversed)),
-				   orders);
+	packed = lappend(packed, orders);
+	return lappend(packed, makeInteger(plan->lookup_param));
 }
 
 static void
@@ -202,6 +203,7 @@ decode_result(List *packed, ScyllaScanPlan *plan)
 	plan->limit_bind = intVal(lthird(packed));
 	plan->is_limit_sent = intVal(lfourth(packed)) != 0;
 	plan->is_reversed = intVal(list_nth(packed, 4)) != 0;
+	plan->lookup_param = intVal(list_nth(packed, 6));
 	plan->orders = palloc0(list_length(orders) * sizeof(ScyllaScanOrder));
 	foreach (cell, orders)
 		decode_order(lfirst(cell), &plan->orders[plan->order_count++]);

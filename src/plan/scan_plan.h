@@ -146,6 +146,7 @@ typedef struct ScyllaScanPlan
 	int partition_limit;     /* PER PARTITION LIMIT; 0: none */
 	int limit_bind;          /* so many rows are wanted (bigint of fdw_exprs, NULL: all); -1: all */
 	bool is_limit_sent;      /* to the server; else it only makes the first page small */
+	int lookup_param;        /* of a lookup join (plan/lookup_plan.h); -1: no part of one */
 	List *local_reasons;     /* String nodes, one per clause of plan.qual */
 	List *result_reasons;    /* lists of two String nodes: what is computed here, and why */
 } ScyllaScanPlan;
