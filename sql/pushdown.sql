@@ -228,6 +228,29 @@ PREPARE by_arms(int, text, int, text) AS SELECT v FROM wide WHERE (a, b) IN (($1
 PREPARE by_ring(bigint, bigint) AS SELECT v FROM kv WHERE tok > $1 AND tok <= $2;
 PREPARE by_time(timestamptz) AS SELECT k FROM event WHERE k = 1 AND timeuuid_timestamp(t) > $1;
 PREPARE by_filter(text) AS SELECT n FROM kv WHERE v = $1;
+CREATE FOREIGN TABLE paths (
+	k int OPTIONS (key 'partition 1', type 'int') NOT NULL,
+	c int OPTIONS (key 'clustering 1 asc', type 'int') NOT NULL,
+	v text OPTIONS (key 'regular', type 'text'),
+	n int OPTIONS (key 'regular', type 'int'),
+	m jsonb OPTIONS (key 'regular', type 'map<text, int>'),
+	tags text[] OPTIONS (key 'regular', type 'set<text>')
+) SERVER pushdown OPTIONS (indexes 'by_n (n), by_m (entries(m)), by_tag (values(tags)) sai', views 'by_v ((v), k, c) *');
+PREPARE by_point(int, bigint) AS SELECT v FROM paths WHERE k = $1 AND c = $2;
+PREPARE by_index(int) AS SELECT v FROM paths WHERE n = $1;
+PREPARE by_entry(text, int) AS SELECT v FROM paths WHERE (m ->> $1)::int = $2;
+PREPARE by_contains(text) AS SELECT v FROM paths WHERE $1 = ANY (tags);
+PREPARE by_view(text, bigint) AS SELECT c FROM paths WHERE v = $1 ORDER BY k DESC, c DESC LIMIT $2;
+PREPARE by_order(int, bigint) AS SELECT v FROM paths WHERE k = $1 AND c > $2 ORDER BY c DESC OFFSET $2 LIMIT 10;
+PREPARE by_merge(int[]) AS SELECT v FROM paths WHERE k = ANY ($1) ORDER BY c LIMIT 3;
+PREPARE by_elements(int, numeric, numeric) AS
+	SELECT u FROM event WHERE k = $1 AND t = '00000000-0000-1000-8000-000000000000' AND p IN ($2, $3);
+PREPARE by_float(float8) AS SELECT v FROM paths WHERE k = $1;
+PREPARE by_count(int, int) AS SELECT count(*), max(c), avg(c) FROM paths WHERE k = $1 AND c <= $2;
+PREPARE by_group(int[]) AS SELECT k, c, count(*) FROM paths WHERE k = ANY ($1) GROUP BY k, c HAVING count(*) > 1;
+PREPARE by_distinct(int[]) AS SELECT DISTINCT k FROM paths WHERE k = ANY ($1);
+PREPARE by_first(int) AS SELECT DISTINCT ON (k) k, c FROM paths WHERE c > $1 AND k IN (1, 2) ORDER BY k, c;
+PREPARE by_scan(int) AS SELECT v FROM paths WHERE length(v) > $1;
 CREATE FUNCTION of_mode(mode text, query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
 	texts text[] := '{}';
@@ -241,7 +264,10 @@ END $$;
 SELECT query, of_mode(mode, query) FROM unnest(ARRAY['auto', 'force_custom_plan', 'force_generic_plan']) AS mode,
 	unnest(ARRAY['EXECUTE by_in(''{1,2}'')', 'EXECUTE by_or(1, 2)', 'EXECUTE by_row(1, ''x'', now(), 5)',
 		'EXECUTE by_arms(1, ''x'', 2, ''y'')', 'EXECUTE by_ring(1, 5)', 'EXECUTE by_time(now())',
-		'EXECUTE by_filter(''x'')']) AS query;
+		'EXECUTE by_filter(''x'')', 'EXECUTE by_point(1, 2)', 'EXECUTE by_index(3)', 'EXECUTE by_entry(''x'', 1)',
+		'EXECUTE by_contains(''x'')', 'EXECUTE by_view(''x'', 5)', 'EXECUTE by_order(1, 2)', 'EXECUTE by_merge(''{1,2}'')',
+		'EXECUTE by_elements(1, 2, 3.0)', 'EXECUTE by_float(1)', 'EXECUTE by_count(1, 2)', 'EXECUTE by_group(''{1,2}'')',
+		'EXECUTE by_distinct(''{1,2}'')', 'EXECUTE by_first(1)', 'EXECUTE by_scan(1)']) AS query;
 -- what custom plans know better: a NULL, a value that no row can have
 SET plan_cache_mode = force_custom_plan;
 SELECT scans('EXECUTE by_in(NULL)');
