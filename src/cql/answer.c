@@ -78,9 +78,11 @@ has_other_node(const cql_request *request)
 static void
 restore_frame(cql_request *request)
 {
-	uint8_t *frame = request->exchange.frame;
+	uint8_t *frame;
 	size_t frame_len = request->exchange.frame_len;
 
+	cql_exchange_restore(&request->exchange);
+	frame = request->exchange.frame;
 	if (request->step == CQL_STEP_REPREPARE)
 	{
 		frame = request->kept_frame;
@@ -152,6 +154,7 @@ count_error(const cql_request *request)
 static void
 reprepare(cql_request *request)
 {
+	cql_exchange_restore(&request->exchange);
 	request->kept_frame = request->exchange.frame;
 	request->kept_frame_len = request->exchange.frame_len;
 	request->exchange.frame = NULL;

@@ -170,8 +170,13 @@ pick_replica(cql_session *session, const cql_request *request, target *first)
 static cql_link *
 pick_any(const cql_session *session, const cql_request *request)
 {
-	cql_link *best = NULL;
+	cql_link *best = session->pool.first;
 
+	/* Little work has one link, and nothing to choose. */
+	if (session->pool.count == 1 && cql_link_judge(best) == CQL_LINK_FIT &&
+		is_open_to(session, request, best->node))
+		return best;
+	best = NULL;
 	for (cql_link *link = session->pool.first; link != NULL; link = link->next)
 	{
 		if (!is_open_to(session, request, link->node) || cql_link_judge(link) == CQL_LINK_UNFIT)

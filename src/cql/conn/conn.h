@@ -47,8 +47,9 @@ struct cql_exchange
 	int stream;
 	bool is_begun; /* some byte of it reached the socket: the peer may act on it */
 	uint64_t deadline_ms;
-	/* The request; owned by the exchange, freed by its owner. An EXECUTE has its metadata id. While
-	 * QUEUED or SENT it is the connection's to change. */
+	/* The request; owned by the exchange, freed by its owner. An EXECUTE is made with a metadata id,
+	 * which stands before the rest while a connection without the extension is the last it was on.
+	 * Whoever takes it out of the exchange calls cql_exchange_restore() first. */
 	uint8_t *frame;
 	size_t frame_len;
 	/* while QUEUED or SENT: what the peer gets of it */
@@ -56,7 +57,7 @@ struct cql_exchange
 	size_t wire_len;
 	uint64_t tls_end;           /* once SENT over TLS: where it ends in the ciphertext ever made */
 	uint8_t *packed;            /* the frame compressed, where that pays; wire is in it then */
-	size_t hidden_len;          /* bytes of frame that this peer does not get, before wire */
+	size_t hidden_len;          /* bytes of frame that the last peer did not get */
 	cql_frame_header header;    /* the answer */
 	uint8_t *body;              /* of header.body_len bytes; owned by the exchange */
 	cql_exchange_link by_queue; /* write queue, later the list of the done */
@@ -155,6 +156,9 @@ extern CQL_MUST_CHECK bool cql_conn_init(cql_conn *conn, const char *node,
 										 const cql_conn_options *options);
 /* Exchanges that are still linked end as LOST, and are to be taken from the list first. */
 extern void cql_conn_cleanup(cql_conn *conn);
+
+/* The frame of an exchange that is on no connection becomes what its owner made. */
+extern void cql_exchange_restore(cql_exchange *exchange);
 
 /* TCP is there: begin the handshake. */
 extern void cql_conn_start(cql_conn *conn);

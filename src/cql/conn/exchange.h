@@ -32,7 +32,7 @@ extern bool cql_plain_has_output(const cql_conn *conn);
 extern void cql_conn_detach(cql_conn *conn, cql_exchange *exchange);
 /* Its answer came: no more of it is to be sent by it. May close the connection likewise. */
 extern void cql_conn_stop_sending(cql_conn *conn, cql_exchange *exchange);
-/* Its frame becomes again what its owner made. */
+/* It is on no connection any more. */
 extern void cql_exchange_leave(cql_exchange *exchange);
 
 /* ---- handshake.c ---- */

@@ -14,7 +14,11 @@
 static void
 fit_to_peer(const cql_conn *conn, cql_exchange *exchange)
 {
-	if (exchange->frame[4] == CQL_OPCODE_EXECUTE && !conn->supported.has_metadata_id)
+	/* One that was sent before has the form that the last peer took. */
+	if (exchange->hidden_len > 0 && conn->supported.has_metadata_id)
+		cql_exchange_restore(exchange);
+	else if (exchange->hidden_len == 0 && exchange->frame[4] == CQL_OPCODE_EXECUTE &&
+			 !conn->supported.has_metadata_id)
 		exchange->hidden_len = cql_execute_hide_metadata_id(exchange->frame);
 	exchange->wire = exchange->frame + exchange->hidden_len;
 	exchange->wire_len = exchange->frame_len - exchange->hidden_len;
@@ -25,13 +29,18 @@ fit_to_peer(const cql_conn *conn, cql_exchange *exchange)
 }
 
 void
-cql_exchange_leave(cql_exchange *exchange)
+cql_exchange_restore(cql_exchange *exchange)
 {
 	if (exchange->hidden_len > 0)
 		cql_execute_show_metadata_id(exchange->frame, exchange->hidden_len);
+	exchange->hidden_len = 0;
+}
+
+void
+cql_exchange_leave(cql_exchange *exchange)
+{
 	cql_release(exchange->packed);
 	exchange->packed = NULL;
-	exchange->hidden_len = 0;
 	exchange->wire = NULL;
 	exchange->wire_len = 0;
 }

@@ -67,11 +67,10 @@ cql_frame_read_header(const uint8_t *bytes, cql_frame_header *out)
 void
 cql_frame_begin(cql_writer *writer, cql_opcode opcode, uint8_t flags)
 {
-	cql_write_byte(writer, CQL_FRAME_REQUEST);
-	cql_write_byte(writer, flags);
-	cql_write_short(writer, 0);
-	cql_write_byte(writer, (uint8_t) opcode);
-	cql_write_int(writer, 0);
+	/* stream id and length are not known yet */
+	const uint8_t header[CQL_FRAME_HEADER_LEN] = {CQL_FRAME_REQUEST, flags, 0, 0, (uint8_t) opcode};
+
+	cql_write_raw(writer, header, sizeof header);
 }
 
 void
@@ -138,14 +137,14 @@ bool
 cql_frame_find_payload(const cql_frame_prefix *prefix, const char *key, cql_cell *value)
 {
 	cql_reader payload = prefix->payload;
-	size_t key_len = strlen(key);
 
 	for (int i = 0; i < prefix->payload_count && !payload.failed; i++)
 	{
 		cql_view name = cql_read_string(&payload);
 		cql_cell cell = cql_read_bytes(&payload);
 
-		if (name.len == key_len && memcmp(name.data, key, key_len) == 0 && !cql_cell_is_null(cell))
+		if (name.len == strlen(key) && memcmp(name.data, key, name.len) == 0 &&
+			!cql_cell_is_null(cell))
 		{
 			*value = cell;
 			return true;
