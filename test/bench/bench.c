@@ -49,6 +49,7 @@ bench_open(Bench *bench, const char *host, const char *port)
 		.application_name = "scylla_fdw bench",
 		.connect_timeout_ms = 10000,
 		.request_timeout_ms = 60000,
+		.is_shard_aware = true,
 	};
 	cql_error error;
 

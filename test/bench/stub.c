@@ -1,7 +1,8 @@
 /*
- * stub RECORDING PAGES: a node that replays recorded answers, as fast as the socket takes them,
- * to find a client's own limit. One thread, one epoll. Prints the port that it listens on (of
- * 127.0.0.1) and serves until its standard input ends.
+ * stub RECORDING PAGES [NODES SHARDS]: a node that replays recorded answers, as fast as the socket
+ * takes them, to find a client's own limit; or so many nodes of so many shards, from 127.0.0.1 on.
+ * One thread, one epoll. Prints the port that it listens on and serves until its standard input
+ * ends.
  *
  * A recording (made by test/bench/record) is requests and answers in turn, each a whole frame. A
  * request gets the answer that was recorded for the same bytes; an EXECUTE that was not recorded
@@ -21,6 +22,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "stub_cluster.h"
 
 #define HEADER_LEN 9
 #define OPCODE_STARTUP 0x01
@@ -54,6 +57,9 @@ typedef struct Entry
 typedef struct Client
 {
 	int fd;
+	bool is_listener;
+	bool is_shard_aware;
+	StubPlace place;
 	uint8_t *input;
 	size_t input_len;
 	uint8_t *output;
@@ -67,6 +73,7 @@ typedef struct Client
 static Entry *buckets[BUCKETS];
 static Entry *startup;
 static long page_limit;
+static StubCluster cluster;
 
 static void
 die(const char *what)
@@ -312,8 +319,18 @@ refuse(Client *client, Frame request)
 static void
 answer_request(Client *client, Frame request)
 {
-	Entry *found = find_same(request);
+	uint8_t own[STUB_CLUSTER_ANSWER_LEN];
+	size_t own_len = is_execute(request) ? 0
+										 : stub_cluster_answer(&cluster, client->place,
+															   request.bytes, request.len, own);
+	Entry *found;
 
+	if (own_len > 0)
+	{
+		put_output(client, (Frame) {own, own_len}, request.bytes);
+		return;
+	}
+	found = find_same(request);
 	if (found == NULL && is_execute(request))
 		found = find_statement(client, request);
 	if (found == NULL && request.bytes[4] == OPCODE_STARTUP)
@@ -404,40 +421,73 @@ watch(int epoll, int operation, Client *client)
 }
 
 static void
-accept_client(int epoll, int listener)
+accept_client(int epoll, const Client *listener)
 {
+	static int accepted = 0;
 	Client *client = allocate(sizeof *client);
+	struct sockaddr_in peer = {0};
+	socklen_t len = sizeof peer;
 	int one = 1;
 
-	client->fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+	client->fd = accept4(listener->fd, (struct sockaddr *) &peer, &len, SOCK_NONBLOCK);
 	if (client->fd < 0)
 	{
 		free(client);
 		return;
 	}
 	(void) setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	client->place = listener->place;
+	if (cluster.shards > 0)
+		client->place.shard =
+			(listener->is_shard_aware ? ntohs(peer.sin_port) : accepted++) % cluster.shards;
 	client->input = allocate(INPUT_LEN);
 	watch(epoll, EPOLL_CTL_ADD, client);
 }
 
+/* Port 0: any. Returns the port. */
 static int
-listen_anywhere(void)
+add_listener(int epoll, int node, int port)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET};
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t) port)};
 	socklen_t len = sizeof address;
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	Client *listener = allocate(sizeof *listener);
+	int one = 1;
 
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (listener < 0 || bind(listener, (struct sockaddr *) &address, len) != 0 ||
-		listen(listener, 16) != 0 || getsockname(listener, (struct sockaddr *) &address, &len) != 0)
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t) node);
+	listener->fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (listener->fd < 0 ||
+		setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+		bind(listener->fd, (struct sockaddr *) &address, len) != 0 ||
+		listen(listener->fd, 16) != 0 ||
+		getsockname(listener->fd, (struct sockaddr *) &address, &len) != 0)
 		die("cannot listen");
-	printf("%d\n", ntohs(address.sin_port));
-	fflush(stdout);
-	return listener;
+	listener->is_listener = true;
+	listener->place.node = node;
+	listener->is_shard_aware = cluster.shard_port != 0 && port == cluster.shard_port;
+	watch(epoll, EPOLL_CTL_ADD, listener);
+	return ntohs(address.sin_port);
 }
 
-/* Registered like clients, for their descriptors alone. */
-static Client listening, input_end = {.fd = STDIN_FILENO};
+/* All nodes have the same two ports. */
+static void
+listen_anywhere(int epoll)
+{
+	int port = add_listener(epoll, 0, 0);
+
+	if (cluster.nodes > 0)
+		cluster.shard_port = port + 1;
+	for (int node = 0; node < cluster.nodes; node++)
+	{
+		if (node > 0)
+			(void) add_listener(epoll, node, port);
+		(void) add_listener(epoll, node, cluster.shard_port);
+	}
+	printf("%d\n", port);
+	fflush(stdout);
+}
+
+/* Registered like a client, for its descriptor alone, as listeners are. */
+static Client input_end = {.fd = STDIN_FILENO};
 
 static void
 serve_event(int epoll, const struct epoll_event *event)
@@ -446,8 +496,8 @@ serve_event(int epoll, const struct epoll_event *event)
 	bool was_writing;
 	char byte;
 
-	if (client == &listening)
-		accept_client(epoll, listening.fd);
+	if (client->is_listener)
+		accept_client(epoll, client);
 	else if (client == &input_end)
 	{
 		if (read(STDIN_FILENO, &byte, 1) <= 0)
@@ -474,11 +524,12 @@ main(int argc, char **argv)
 	struct epoll_event events[16];
 	int epoll = epoll_create1(0);
 
-	if (argc != 3 || (page_limit = atol(argv[2])) < 1)
-		die("usage: stub RECORDING PAGES");
+	if ((argc != 3 && argc != 5) || (page_limit = atol(argv[2])) < 1)
+		die("usage: stub RECORDING PAGES [NODES SHARDS]");
+	if (argc == 5)
+		cluster = (StubCluster) {.nodes = atoi(argv[3]), .shards = atoi(argv[4])};
 	load(argv[1]);
-	listening.fd = listen_anywhere();
-	watch(epoll, EPOLL_CTL_ADD, &listening);
+	listen_anywhere(epoll);
 	watch(epoll, EPOLL_CTL_ADD, &input_end);
 	for (;;)
 	{
