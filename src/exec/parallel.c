@@ -1,6 +1,7 @@
 /*
  * Shared scans. All participants number an arm's probes alike, since they evaluate the same
- * expressions; so a counter for each arm is all that they have to agree on.
+ * expressions and have the same pieces of the ring from the leader, who alone looks where they are.
+ * So they only have to count together.
  *
  * The costs of a worker's reading are written whenever a page was read, and not at its end alone:
  * where a LIMIT stops the leader, it leaves before the workers do.
@@ -27,54 +28,54 @@ typedef struct SharedCosts
 	SharedPlace places[MAX_PLACES];
 } SharedCosts;
 
+/* Only a scan of the ring is shared, which has one arm. */
 struct ScyllaSharedScan
 {
-	int arm_count;
+	pg_atomic_uint64 next; /* number of the next probe */
 	int worker_count;
-	pg_atomic_uint64 next[FLEXIBLE_ARRAY_MEMBER]; /* of each arm; SharedCosts of workers follow */
+	int piece_count;
+	cql_ring_piece pieces[FLEXIBLE_ARRAY_MEMBER]; /* behind them SharedCosts of each worker */
 };
 
 static Size
-costs_offset(int arm_count)
+costs_offset(int piece_count)
 {
-	return MAXALIGN(offsetof(ScyllaSharedScan, next) + arm_count * sizeof(pg_atomic_uint64));
+	return MAXALIGN(offsetof(ScyllaSharedScan, pieces) + piece_count * sizeof(cql_ring_piece));
 }
 
 static SharedCosts *
 costs_of(ScyllaSharedScan *shared, int worker)
 {
-	return (SharedCosts *) ((char *) shared + costs_offset(shared->arm_count)) + worker;
+	return (SharedCosts *) ((char *) shared + costs_offset(shared->piece_count)) + worker;
 }
 
 /* ---- the leader ---- */
 
+/* Here already, since the size follows from the number of pieces. */
 Size
 scyllaEstimateDSMForeignScan(ForeignScanState *node, ParallelContext *pcxt)
 {
-	const ScyllaScanState *scan = node->fdw_state;
+	ScyllaScanState *scan = node->fdw_state;
+	ScyllaArmSetup *arm = &scan->setup->arms[0];
 
-	return costs_offset(scan->plan->arm_count) + pcxt->nworkers * sizeof(SharedCosts);
-}
-
-static void
-reset_counters(ScyllaSharedScan *shared)
-{
-	for (int i = 0; i < shared->arm_count; i++)
-		pg_atomic_write_u64(&shared->next[i], 0);
+	Assert(scan->plan->arm_count == 1);
+	scylla_scan_connect(node);
+	scylla_setup_resolve(scan->setup, arm, 0, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor);
+	scylla_setup_split_ring(scan->setup, arm);
+	return costs_offset(arm->probes->ring.count) + pcxt->nworkers * sizeof(SharedCosts);
 }
 
 void
 scyllaInitializeDSMForeignScan(ForeignScanState *node, ParallelContext *pcxt, void *coordinate)
 {
 	ScyllaScanState *scan = node->fdw_state;
+	const ScyllaRing *ring = &scan->setup->arms[0].probes->ring;
 	ScyllaSharedScan *shared = coordinate;
 
-	/* Once for all, whoever reads. */
-	scylla_scan_judge(scan);
-	shared->arm_count = scan->plan->arm_count;
+	pg_atomic_init_u64(&shared->next, 0);
 	shared->worker_count = pcxt->nworkers;
-	for (int i = 0; i < shared->arm_count; i++)
-		pg_atomic_init_u64(&shared->next[i], 0);
+	shared->piece_count = ring->count;
+	memcpy(shared->pieces, ring->pieces, ring->count * sizeof(cql_ring_piece));
 	memset(costs_of(shared, 0), 0, shared->worker_count * sizeof(SharedCosts));
 	scan->shared = shared;
 }
@@ -102,7 +103,7 @@ scyllaReInitializeDSMForeignScan(ForeignScanState *node, ParallelContext *pcxt, 
 {
 	ScyllaScanState *scan = node->fdw_state;
 
-	reset_counters(coordinate);
+	pg_atomic_write_u64(&scan->shared->next, 0);
 	collect_costs(scan);
 }
 
@@ -157,10 +158,14 @@ scylla_parallel_publish(const ScyllaScanState *scan)
 
 /* ---- both ---- */
 
-pg_atomic_uint64 *
-scylla_parallel_counter(const ScyllaScanState *scan, const ScyllaScanArm *arm)
+void
+scylla_parallel_share(const ScyllaScanState *scan, ScyllaArmSetup *arm)
 {
-	return scan->shared != NULL ? &scan->shared->next[arm - scan->plan->arms] : NULL;
+	ScyllaSharedScan *shared = scan->shared;
+
+	arm->probes->shared = shared != NULL ? &shared->next : NULL;
+	if (shared != NULL)
+		arm->probes->ring = (ScyllaRing) {.pieces = shared->pieces, .count = shared->piece_count};
 }
 
 void

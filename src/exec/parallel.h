@@ -23,9 +23,8 @@ extern void scyllaReInitializeDSMForeignScan(ForeignScanState *node, ParallelCon
 extern void scyllaInitializeWorkerForeignScan(ForeignScanState *node, shm_toc *toc,
 											  void *coordinate);
 
-/* The number of an arm's next probe; NULL: nobody else takes any. */
-extern pg_atomic_uint64 *scylla_parallel_counter(const ScyllaScanState *scan,
-												 const ScyllaScanArm *arm);
+/* Have an arm take probes, of the ring's pieces, by shared numbers; nothing where nobody helps. */
+extern void scylla_parallel_share(const ScyllaScanState *scan, ScyllaArmSetup *arm);
 
 /* Tell the leader what a worker's reading has cost so far. */
 extern void scylla_parallel_publish(const ScyllaScanState *scan);

@@ -41,7 +41,6 @@ struct ScyllaParams
 	const char *local_table;
 	MemoryContext context;
 	int count;
-	int ring_pieces;
 	bool is_of_view;
 	ConditionParam *conditions;    /* in the arm's order */
 	ScyllaConditionValues *values; /* parallel */
@@ -87,7 +86,6 @@ scylla_params_new(const ScyllaScanArm *arm, List *exprs, const char *local_table
 	params->local_table = local_table;
 	params->context = CurrentMemoryContext;
 	params->count = arm->condition_count;
-	params->ring_pieces = arm->ring_pieces;
 	params->is_of_view = arm->access == SCYLLA_ACCESS_VIEW;
 	params->conditions = palloc0(Max(params->count, 1) * sizeof(ConditionParam));
 	params->values = palloc0(Max(params->count, 1) * sizeof(ScyllaConditionValues));
@@ -171,9 +169,6 @@ scylla_params_resolve(ScyllaParams *params, const cql_statement *statement,
 }
 
 /* ---- encoding ---- */
-
-/* Between a place on the ring, counted from 0, and its token. */
-#define TOKEN_SIGN (UINT64CONST(1) << 63)
 
 static ScyllaVerdict
 encode_bound(const ConditionParam *param, Datum value, StringInfo out)
@@ -351,30 +346,6 @@ encode_elements(ScyllaParams *params, int index)
 	return params->values[index].choice_count > 0 ? SCYLLA_VERDICT_SEND : SCYLLA_VERDICT_NEVER;
 }
 
-/* The whole ring, in pieces of one length: (start, end], (start, end]... */
-static ScyllaVerdict
-encode_pieces(ScyllaParams *params, int index)
-{
-	uint64 step = UINT64_MAX / (uint64) params->ring_pieces;
-	uint64 start = 0;
-
-	reserve_choices(params, index, params->ring_pieces);
-	for (int i = 1; i <= params->ring_pieces; i++)
-	{
-		uint64 end = i < params->ring_pieces ? start + step : UINT64_MAX;
-		uint8 bounds[2 * (VALUE_HEADER_BYTES + sizeof(int64))];
-
-		cql_put_u32(bounds, sizeof(int64));
-		cql_put_u64(bounds + VALUE_HEADER_BYTES, start ^ TOKEN_SIGN);
-		cql_put_u32(bounds + VALUE_HEADER_BYTES + sizeof(int64), sizeof(int64));
-		cql_put_u64(bounds + 2 * VALUE_HEADER_BYTES + sizeof(int64), end ^ TOKEN_SIGN);
-		appendBinaryStringInfo(&params->bytes, (const char *) bounds, sizeof(bounds));
-		add_choice(&params->values[index], sizeof(bounds));
-		start = end;
-	}
-	return SCYLLA_VERDICT_SEND;
-}
-
 static ScyllaVerdict
 encode_single(ScyllaParams *params, int index)
 {
@@ -451,7 +422,7 @@ encode_condition(ScyllaParams *params, int index)
 	const ScyllaScanCondition *condition = params->conditions[index].condition;
 
 	if (condition->form == SCYLLA_FORM_RING_PIECE)
-		return encode_pieces(params, index);
+		return SCYLLA_VERDICT_SEND;
 	return condition->op == SCYLLA_OP_IN ? encode_elements(params, index)
 										 : encode_single(params, index);
 }

@@ -47,8 +47,8 @@ typedef struct ScyllaConditionValues
 	ScyllaVerdict verdict;
 	bool needs_recheck;  /* it is not sent, but not because every row fulfils it */
 	bool excludes_empty; /* what reads as NULL does not fulfil it in CQL either */
-	int choice_count;    /* where it is sent: 1, or more of SCYLLA_OP_IN (its different elements)
-						 * and SCYLLA_FORM_RING_PIECE */
+	int choice_count;    /* where it is sent: 1, or more of SCYLLA_OP_IN (its different elements);
+						  * none of SCYLLA_FORM_RING_PIECE, whose values are the probes' own */
 	ScyllaChoice *choices;
 } ScyllaConditionValues;
 

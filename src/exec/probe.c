@@ -41,8 +41,7 @@ count_within_cap(const ScyllaProbes *probes, const ScyllaConditionValues *values
 		return arm->condition_count;
 	for (int i = arm->partition_conditions; i < arm->condition_count; i++)
 	{
-		if (arm->conditions[i].form != SCYLLA_FORM_RING_PIECE)
-			product *= Max(values[i].choice_count, 1);
+		product *= Max(values[i].choice_count, 1);
 		if (product > SCYLLA_MAX_PROBES_OF_PARTITION)
 			return i;
 	}
@@ -85,6 +84,19 @@ is_beyond_view(const ScyllaProbes *probes, const ScyllaConditionValues *values)
 		   !scylla_bound_is_partition(longest, arm->partition_conditions);
 }
 
+static bool
+is_ring_piece(const ScyllaProbes *probes, int condition)
+{
+	return probes->arm->conditions[condition].form == SCYLLA_FORM_RING_PIECE;
+}
+
+static int
+count_choices(const ScyllaProbes *probes, int condition)
+{
+	return is_ring_piece(probes, condition) ? probes->ring.count
+											: probes->values[condition].choice_count;
+}
+
 void
 scylla_probes_open(ScyllaProbes *probes, const ScyllaConditionValues *values)
 {
@@ -109,7 +121,7 @@ scylla_probes_open(ScyllaProbes *probes, const ScyllaConditionValues *values)
 		if (i >= sent || values[i].verdict != SCYLLA_VERDICT_SEND)
 			probes->skipped |= UINT64CONST(1) << i;
 		else
-			probes->count *= values[i].choice_count;
+			probes->count *= count_choices(probes, i);
 	}
 }
 
@@ -124,10 +136,11 @@ turn(ScyllaProbes *probes)
 		return false;
 	for (int i = probes->arm->condition_count - 1; i >= 0; i--)
 	{
-		uint64 choices = (uint64) probes->values[i].choice_count;
+		uint64 choices;
 
 		if (scylla_is_skipped(probes->skipped, i))
 			continue;
+		choices = (uint64) count_choices(probes, i);
 		probes->at[i] = (int) (number % choices);
 		number /= choices;
 	}
@@ -176,14 +189,21 @@ append_limit(ScyllaProbes *probes, ScyllaCursorInput *input)
 	input->value_count++;
 }
 
-/* The bounds of a piece of the ring, as they are bound. */
-static cql_token_range
-read_piece(const ScyllaChoice *choice)
+/* The bounds of a piece of the ring, and where it is. */
+static void
+append_piece(ScyllaProbes *probes, const cql_ring_piece *piece, ScyllaCursorInput *input)
 {
-	const uint8_t *start = (const uint8_t *) choice->data + VALUE_HEADER_BYTES;
-	const uint8_t *end = start + sizeof(int64) + VALUE_HEADER_BYTES;
+	uint8_t values[2 * (VALUE_HEADER_BYTES + sizeof(int64))];
+	uint8_t *end = values + VALUE_HEADER_BYTES + sizeof(int64);
 
-	return (cql_token_range) {.start = (int64) cql_get_u64(start), .end = (int64) cql_get_u64(end)};
+	cql_put_u32(values, sizeof(int64));
+	cql_put_u64(values + VALUE_HEADER_BYTES, (uint64) piece->range.start);
+	cql_put_u32(end, sizeof(int64));
+	cql_put_u64(end + VALUE_HEADER_BYTES, (uint64) piece->range.end);
+	appendBinaryStringInfo(&probes->bytes, (const char *) values, sizeof(values));
+	input->has_token_range = true;
+	input->token_range = piece->range;
+	input->replica = piece->replica;
 }
 
 static void
@@ -196,13 +216,14 @@ make_values(ScyllaProbes *probes, ScyllaCursorInput *input)
 
 		if (scylla_is_skipped(probes->skipped, i))
 			continue;
+		input->value_count += probes->arm->conditions[i].marker_count;
+		if (is_ring_piece(probes, i))
+		{
+			append_piece(probes, &probes->ring.pieces[probes->at[i]], input);
+			continue;
+		}
 		choice = &probes->values[i].choices[probes->at[i]];
 		appendBinaryStringInfo(&probes->bytes, choice->data, choice->len);
-		input->value_count += probes->arm->conditions[i].marker_count;
-		if (probes->arm->conditions[i].form != SCYLLA_FORM_RING_PIECE)
-			continue;
-		input->has_token_range = true;
-		input->token_range = read_piece(choice);
 	}
 	if (probes->limit > 0)
 		append_limit(probes, input);

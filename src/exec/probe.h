@@ -17,6 +17,13 @@
  * last columns is left to the recheck. */
 #define SCYLLA_MAX_PROBES_OF_PARTITION 10000
 
+/* The whole ring, every token once. */
+typedef struct ScyllaRing
+{
+	const cql_ring_piece *pieces;
+	int count;
+} ScyllaRing;
+
 typedef struct ScyllaProbes
 {
 	const ScyllaScanArm *arm;
@@ -26,9 +33,10 @@ typedef struct ScyllaProbes
 	bool is_without_view; /* the table is scanned, for the arm's view cannot have the rows */
 	bool is_complete;     /* all conditions are sent, however many combinations that makes */
 	double count;         /* so many probes there will be, at most */
-	int32 limit; /* bound as the statement's LIMIT; 0: it has none. To be set after open() */
-	uint64 next; /* number of the next combination */
-	/* That number where others take some of them, too; or NULL. To be set before open(). */
+	int32 limit;     /* bound as the statement's LIMIT; 0: it has none. To be set after open() */
+	uint64 next;     /* number of the next combination */
+	ScyllaRing ring; /* of an arm that asks for its pieces. To be set before open() */
+	/* That number where others take some of them, too; or NULL. Likewise. */
 	pg_atomic_uint64 *shared;
 	int *at; /* which choice of each condition */
 	StringInfoData bytes;

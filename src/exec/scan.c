@@ -132,6 +132,8 @@ can_send_limit(const ScyllaScanPlan *plan, const ScyllaProbes *probes, int64 lim
 
 /* ---- starting ---- */
 
+/* What the option full_scan says of reading the whole ring, once. Judged when the scan runs, so that
+ * plans can be looked at and subplans that are never needed do no harm. */
 static void
 judge_full_scan(ScyllaScanState *scan)
 {
@@ -153,8 +155,8 @@ judge_full_scan(ScyllaScanState *scan)
 				   "EXPLAIN VERBOSE tells why the conditions on the partition key stay local.")));
 }
 
-void
-scylla_scan_judge(ScyllaScanState *scan)
+static void
+judge_arms(ScyllaScanState *scan)
 {
 	bool is_full = false;
 
@@ -164,8 +166,8 @@ scylla_scan_judge(ScyllaScanState *scan)
 		judge_full_scan(scan);
 }
 
-static void
-connect_scan(ForeignScanState *node)
+void
+scylla_scan_connect(ForeignScanState *node)
 {
 	ScyllaScanState *scan = node->fdw_state;
 	EState *estate = node->ss.ps.state;
@@ -174,7 +176,7 @@ connect_scan(ForeignScanState *node)
 	if (scan->is_connected)
 		return;
 	if (!IsParallelWorker())
-		scylla_scan_judge(scan);
+		judge_arms(scan);
 	session = scylla_session_get(scan->plan->serverid, scan->userid);
 	scylla_session_pin(session, estate->es_query_cxt);
 	scylla_setup_connect(scan->setup, session, scylla_trace && estate->es_instrument != 0);
@@ -221,7 +223,9 @@ open_arm(ForeignScanState *node, ScyllaArmSetup *arm, int64 limit)
 
 	scylla_setup_resolve(scan->setup, arm, is_limit_known ? 0 : SCYLLA_SKIP_LIMIT,
 						 node->ss.ss_ScanTupleSlot->tts_tupleDescriptor);
-	arm->probes->shared = scylla_parallel_counter(scan, arm->arm);
+	if (arm->arm->ring_pieces > 0 && scan->shared == NULL)
+		scylla_setup_split_ring(scan->setup, arm);
+	scylla_parallel_share(scan, arm);
 	scylla_probes_open(arm->probes, scylla_params_encode(arm->params));
 	arm->is_possible = arm->probes->count > 0;
 	if (!arm->is_possible)
@@ -302,7 +306,7 @@ open_arms(ForeignScanState *node, int64 limit)
 	scan->needs_recheck = false;
 	if (limit <= 0 || !evaluate_arms(scan, node->ss.ps.ps_ExprContext))
 		return false;
-	connect_scan(node);
+	scylla_scan_connect(node);
 	scylla_writers_settle(node->ss.ps.state);
 	for (int i = 0; i < scan->plan->arm_count; i++)
 		if (scan->setup->arms[i].is_possible)

@@ -53,9 +53,8 @@ extern void scyllaReScanForeignScan(ForeignScanState *node);
 extern void scyllaShutdownForeignScan(ForeignScanState *node);
 extern void scyllaEndForeignScan(ForeignScanState *node);
 
-/* What the option full_scan says of it, once. Judged when the scan runs, so that plans can be
- * looked at and subplans that are never needed do no harm. */
-extern void scylla_scan_judge(ScyllaScanState *scan);
+/* Take a session, if the scan has none yet; no statement is prepared. */
+extern void scylla_scan_connect(ForeignScanState *node);
 
 /*
  * Ask for what the scan will ask for when it is run with the parameters' present values; not while

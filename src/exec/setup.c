@@ -7,11 +7,15 @@
 #include "exec/setup.h"
 
 #include "bridge/dialect.h"
+#include "bridge/ring.h"
 #include "compat.h"
 #include "optimizer/clauses.h"
 #include "option.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+
+/* Pieces of the ring at most, where replicas make them more than are wanted. */
+#define MAX_SPLIT 4
 
 static bool
 asks_for_empty(const ScyllaScanArm *arm)
@@ -108,7 +112,10 @@ scylla_setup_connect(ScyllaScanSetup *setup, ScyllaSession *session, bool is_tra
 	setup->variants = NIL;
 	setup->reader = NULL;
 	for (int i = 0; i < setup->plan->arm_count; i++)
+	{
 		setup->arms[i].is_resolved = false;
+		setup->arms[i].pieces = NULL;
+	}
 	setup->remote.session = session;
 	setup->remote.is_timed = is_timed;
 	setup->schema_generation = session->schema_generation;
@@ -148,4 +155,25 @@ scylla_setup_resolve(ScyllaScanSetup *setup, ScyllaArmSetup *arm, uint64 skipped
 			scylla_tuple_reader_new(descriptor, setup->plan, statement, setup->remote.local_table);
 	MemoryContextSwitchTo(old);
 	arm->is_resolved = true;
+}
+
+void
+scylla_setup_split_ring(ScyllaScanSetup *setup, ScyllaArmSetup *arm)
+{
+	cql_split split = {
+		.keyspace = setup->plan->keyspace,
+		.table = setup->plan->table,
+		.consistency = (cql_consistency) setup->consistency,
+		.wanted = arm->arm->ring_pieces,
+	};
+	ScyllaRing *ring = &arm->probes->ring;
+	MemoryContext old = MemoryContextSwitchTo(setup->connected);
+
+	if (arm->pieces != NULL)
+		pfree(arm->pieces);
+	arm->pieces = NULL;
+	arm->pieces =
+		scylla_split_ring(setup->remote.session, &split, MAX_SPLIT * split.wanted, &ring->count);
+	ring->pieces = arm->pieces;
+	MemoryContextSwitchTo(old);
 }

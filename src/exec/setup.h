@@ -24,6 +24,7 @@ typedef struct ScyllaArmSetup
 	ScyllaParams *params;
 	ScyllaProbes *probes;
 	bool is_resolved;       /* the params are, by a statement */
+	cql_ring_piece *pieces; /* the last that were split; or NULL */
 	bool is_possible;       /* this run: a row can match */
 	ScyllaVariant *variant; /* this run: the text */
 } ScyllaArmSetup;
@@ -67,6 +68,10 @@ extern void scylla_setup_resolve(ScyllaScanSetup *setup, ScyllaArmSetup *arm, ui
 
 /* The next probe of the arms that are asked, one after the other (ScyllaNextProbe, of a setup). */
 extern bool scylla_setup_next_probe(void *argument, ScyllaProbe *probe);
+
+/* Have an arm that asks for pieces of the ring ask for as many as it wants, or some more, each of
+ * which replicas hold as a whole. After resolve(). */
+extern void scylla_setup_split_ring(ScyllaScanSetup *setup, ScyllaArmSetup *arm);
 
 /* The arm's text with these conditions left out. */
 extern ScyllaVariant *scylla_setup_variant(ScyllaScanSetup *setup, const ScyllaScanArm *arm,
