@@ -139,6 +139,7 @@ static const ScyllaOptionRow rows[] = {
 	{"batch_size", PLACE_SERVER | PLACE_TABLE, FIELD(batch_size), scylla_parse_integer, .min = 1,
 	 .max = MAX_BATCH_SIZE},
 	{"parallel", PLACE_SERVER | PLACE_TABLE, FIELD(is_parallel), BOOLEAN},
+	{"async_capable", PLACE_SERVER | PLACE_TABLE, FIELD(is_async), BOOLEAN},
 	{"updatable", PLACE_SERVER | PLACE_TABLE, FIELD(is_updatable), BOOLEAN},
 	{"truncatable", PLACE_SERVER | PLACE_TABLE, FIELD(is_truncatable), BOOLEAN},
 	{"insert_nulls", PLACE_SERVER | PLACE_TABLE, FIELD(insert_nulls), scylla_parse_insert_nulls,
@@ -399,6 +400,7 @@ collect_options(Oid serverid, Oid userid, List *table_definitions)
 	options->max_in_flight = 1024;
 	options->batch_size = 1000;
 	options->is_parallel = true;
+	options->is_async = true;
 	options->is_updatable = true;
 	options->is_truncatable = true;
 	options->insert_nulls = SCYLLA_INSERT_NULL;

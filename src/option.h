@@ -99,6 +99,7 @@ typedef struct ScyllaOptions
 	bool has_server_timeout; /* ScyllaDB is told what is left of statement_timeout */
 	int max_in_flight;       /* requests of one statement */
 	bool is_parallel;        /* workers may read it */
+	bool is_async;           /* Append may read others meanwhile: option async_capable */
 	int batch_size;          /* rows that PostgreSQL hands over at once where that helps */
 	bool is_updatable;
 	bool is_truncatable;

@@ -9,6 +9,7 @@
 #include "command/analyze.h"
 #include "command/import.h"
 #include "exec/direct_delete.h"
+#include "exec/async.h"
 #include "exec/explain.h"
 #include "exec/lookup_join.h"
 #include "exec/modify.h"
@@ -57,6 +58,11 @@ scylla_fdw_handler(PG_FUNCTION_ARGS)
 	routine->InitializeDSMForeignScan = scyllaInitializeDSMForeignScan;
 	routine->ReInitializeDSMForeignScan = scyllaReInitializeDSMForeignScan;
 	routine->InitializeWorkerForeignScan = scyllaInitializeWorkerForeignScan;
+
+	routine->IsForeignPathAsyncCapable = scyllaIsForeignPathAsyncCapable;
+	routine->ForeignAsyncRequest = scyllaForeignAsyncRequest;
+	routine->ForeignAsyncConfigureWait = scyllaForeignAsyncConfigureWait;
+	routine->ForeignAsyncNotify = scyllaForeignAsyncNotify;
 
 	routine->IsForeignRelUpdatable = scyllaIsForeignRelUpdatable;
 	routine->AddForeignUpdateTargets = scyllaAddForeignUpdateTargets;

@@ -212,6 +212,20 @@ scylla_wait_nothing(void)
 	cql_loop_turn(scylla_loop_get());
 }
 
+int
+scylla_wait_fd(void)
+{
+	cql_loop *loop = scylla_loop_get();
+
+	settle_descriptors(loop);
+	while (cql_loop_timeout_ms(loop) == 0)
+	{
+		CHECK_FOR_INTERRUPTS();
+		cql_loop_turn(loop);
+	}
+	return cql_loop_fd(loop);
+}
+
 uint64
 scylla_wait_total_us(void)
 {

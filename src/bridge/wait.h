@@ -26,6 +26,10 @@ extern void scylla_wait_until(ScyllaWaitTest is_reached, void *argument, int tim
 /* One turn of the loop without waiting: what was submitted leaves. */
 extern void scylla_wait_nothing(void);
 
+/* The descriptor that is readable when a turn would do something, for who waits elsewhere. Turns the
+ * loop first, as long as something is due at once. */
+extern int scylla_wait_fd(void);
+
 /* Microseconds that this backend has waited so far: callers take differences. */
 extern uint64 scylla_wait_total_us(void);
 

@@ -35,6 +35,7 @@ typedef struct ScyllaScanState
 	bool is_judged;             /* by option full_scan */
 	ScyllaSharedScan *shared;   /* among workers (parallel.c); NULL: nobody helps */
 	bool is_async;              /* rather give nothing than wait (async.c) */
+	bool has_event;             /* it put its event into the Append's wait set, in this round */
 	ScyllaLookahead *lookahead; /* of a lookup join, once anything was asked ahead; else NULL */
 	/* this run */
 	ScyllaScanPhase phase;

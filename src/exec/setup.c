@@ -163,7 +163,7 @@ scylla_setup_split_ring(ScyllaScanSetup *setup, ScyllaArmSetup *arm)
 	cql_split split = {
 		.keyspace = setup->plan->keyspace,
 		.table = setup->plan->table,
-		.consistency = (cql_consistency) setup->consistency,
+		.consistency = (cql_consistency) setup->streams.consistency,
 		.wanted = arm->arm->ring_pieces,
 	};
 	ScyllaRing *ring = &arm->probes->ring;

@@ -557,3 +557,15 @@ scyllaGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 	return make_foreignscan(tlist, parts.filter, baserel->relid, parts.binds,
 							scylla_scan_plan_encode(&parts.plan), NIL, parts.recheck, outer_plan);
 }
+
+/* Rows that are merged in an order are not given one by one as they come. */
+bool
+scyllaIsForeignPathAsyncCapable(ForeignPath *path)
+{
+	bool is_upper = IS_UPPER_REL(path->path.parent);
+	RelOptInfo *rel = is_upper ? scylla_upper_scanned(path) : path->path.parent;
+	const ScyllaPathShape *shape = is_upper ? NULL : scylla_path_shape(path);
+
+	return ((ScyllaRelPlan *) rel->fdw_private)->table->options->is_async &&
+		   (shape == NULL || shape->order_count == 0);
+}

@@ -13,5 +13,6 @@ extern void scyllaGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel, Oid fo
 extern ForeignScan *scyllaGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel, Oid foreigntableid,
 										 ForeignPath *best_path, List *tlist, List *scan_clauses,
 										 Plan *outer_plan);
+extern bool scyllaIsForeignPathAsyncCapable(ForeignPath *path);
 
 #endif /* SCYLLA_PATH_H */

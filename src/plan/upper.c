@@ -490,6 +490,12 @@ fill_contract(UpperPath *upper)
 			lappend(plan->local_reasons, makeString(pstrdup("CQL has no HAVING")));
 }
 
+RelOptInfo *
+scylla_upper_scanned(const ForeignPath *path)
+{
+	return ((UpperPath *) linitial(path->fdw_private))->rel;
+}
+
 ForeignScan *
 scylla_upper_plan(const ForeignPath *path, List *tlist, Plan *outer_plan)
 {

@@ -11,6 +11,9 @@
 extern void scyllaGetForeignUpperPaths(PlannerInfo *root, UpperRelationKind stage,
 									   RelOptInfo *input_rel, RelOptInfo *output_rel, void *extra);
 
+/* The table's relation that a path of an upper relation scans. */
+extern RelOptInfo *scylla_upper_scanned(const ForeignPath *path);
+
 /* The plan of a path of an upper relation. */
 extern ForeignScan *scylla_upper_plan(const ForeignPath *path, List *tlist, Plan *outer_plan);
 

@@ -41,7 +41,7 @@ EXTENSIONS = ("SCYLLA_LWT_ADD_METADATA_MARK", "SCYLLA_RATE_LIMIT_ERROR", "TABLET
 
 
 class Request:
-    """A client's frame. text, token and tablet where they are known."""
+    """A client's frame. text, values, token and tablet where they are known."""
 
     def __init__(self, connection, flags, stream, opcode, body):
         self.connection = connection
@@ -51,7 +51,7 @@ class Request:
         self.stream = stream
         self.opcode = opcode
         self.body = body
-        self.text = self.statement = self.token = self.metadata_id = self.rule = None
+        self.text = self.statement = self.values = self.token = self.metadata_id = self.rule = None
         self.timeout = None  # USING TIMEOUT: a literal, or the bound cell
         self.is_bypassing = self.is_metadata_skipped = False
         self.is_compressed = bool(flags & COMPRESSED)
@@ -190,6 +190,7 @@ class Connection:
             if statement.text.timeout_marker is not None:
                 rest = self.drop_value(request, rest, statement.text.timeout_marker)
             request.token = self.token_of(statement, rest)
+            request.values, _ = self.values_of(rest)
         return short_bytes(statement_id) + rest
 
     @staticmethod

@@ -131,6 +131,7 @@ def error_body(code, message, extra=b""):
 # ---- statements ----
 
 LIMIT = "[limit]"  # the bind variable of LIMIT ?, as servers call it
+TOKEN = "partition key token"  # and that of token(k) > ?
 NAME = r'(?:"(?:[^"]|"")*"|\w+)'
 
 
@@ -167,8 +168,8 @@ class Statement:
         self.binds = [(name, self.type_of(name)) for name in self.find_binds(text)]
 
     def type_of(self, name):
-        if name == LIMIT:
-            return "int"
+        if name in (LIMIT, TOKEN):
+            return "int" if name == LIMIT else "bigint"
         return self.table.columns.get(name, "text") if self.table else "text"
 
     def find_columns(self, text):
@@ -186,6 +187,7 @@ class Statement:
         if found:
             pairs = zip(found[1].split(","), found[2].split(","))
             return [unquote(name) for name, value in pairs if value.strip() == "?"]
+        text = re.sub(r"\btoken\([^)]*\)", '"%s"' % TOKEN, text)
         names = [unquote(name) for name in re.findall(r"(%s)\s*(?:=|<=|>=|<|>)\s*\?" % NAME, text)]
         return names + [LIMIT] * bool(re.search(r"\bLIMIT\s+\?", text, re.I))
 

@@ -132,6 +132,23 @@ def test_tablets_are_read(start, remote, pg):
     assert front.hints == 0
 
 
+def test_scans_ask_each_tablet_where_it_is(start, remote, pg):
+    """The ring is read in pieces none of which lies in two tablets, each from the tablet's own shard."""
+    front, server, table = start()
+    front.make_tablets(remote, 8)
+    connection = pg()
+    spread(connection, server, table)
+    query(connection, "ALTER FOREIGN TABLE %s OPTIONS (fetch_size '50'); ANALYZE %s" % (table, table))
+    front.clear()
+    assert query(connection, "SELECT count(length(v)) FROM %s" % table) == [(KEYS,)]
+    pieces = [[int.from_bytes(value, "big", signed=True) for value in request.values] + [request.shard]
+              for request in front.seen(EXECUTE)]
+    assert len(pieces) >= 8
+    for start_token, end_token, shard in pieces:
+        tablet = front.tablet_of(remote, end_token)
+        assert tablet.first <= start_token and shard == tablet.replicas[0][1]
+
+
 def test_tablets_that_nobody_may_read(start, remote, pg):
     """Then hints teach them, as they come."""
     front, server, table = start()
