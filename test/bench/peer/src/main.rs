@@ -1,11 +1,15 @@
-//! Inserts rows with the scylla Rust driver: prepared, many in flight, one thread.
+//! Writes rows, or looks rows up by key, with the scylla Rust driver: prepared, many in flight, one thread.
 //!
-//!     peer_writes HOST PORT ROWS IN_FLIGHT
+//!     peer writes|lookups HOST PORT ROWS IN_FLIGHT
 //!
-//! prints "rate N" (rows per second) and "cpu_us N" (CPU of this process for each row). The table is
-//! scylla_fdw_bench.w, that of the part "writes"; its rows are the same as those of the SQL.
+//! prints "rate N" (rows per second) and "cpu_us N" (CPU of this process for each row). Writes go to
+//! scylla_fdw_bench.w, that of the part "writes", and are the rows of its SQL; lookups are of the first keys of
+//! scylla_fdw_bench.item, each once, every column read into its type.
+use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
+use scylla::statement::prepared::PreparedStatement;
 use scylla::statement::Consistency;
+use scylla::value::CqlTimestamp;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::Semaphore;
@@ -18,14 +22,30 @@ fn cpu_seconds() -> f64 {
     (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
 }
 
-async fn run(host: &str, port: &str, rows: i64, in_flight: usize) {
+const WRITE: &str = "INSERT INTO scylla_fdw_bench.w (p, c, a, b, s) VALUES (?, ?, ?, ?, ?)";
+const LOOKUP: &str = "SELECT id, n, t, s, m FROM scylla_fdw_bench.item WHERE id = ?";
+type Item = (i64, Option<i32>, Option<CqlTimestamp>, Option<String>, Option<i64>);
+
+async fn write(session: &Session, statement: &PreparedStatement, g: i64) {
+    let values = (g / 100, (g % 100) as i32, g * 7, g as f64 / 8.0, format!("text of row {g}"));
+    session.execute_unpaged(statement, values).await.unwrap();
+}
+
+async fn look_up(session: &Session, statement: &PreparedStatement, g: i64) {
+    let result = session.execute_unpaged(statement, (g,)).await.unwrap();
+    let item: Item = result.into_rows_result().unwrap().single_row().unwrap();
+    assert_eq!(item.0, g);
+}
+
+async fn run(what: &str, host: &str, port: &str, rows: i64, in_flight: usize) {
+    let is_write = what == "writes";
     let session = SessionBuilder::new()
         .known_node(format!("{host}:{port}"))
         .build()
         .await
         .unwrap();
     let mut statement = session
-        .prepare("INSERT INTO scylla_fdw_bench.w (p, c, a, b, s) VALUES (?, ?, ?, ?, ?)")
+        .prepare(if is_write { WRITE } else { LOOKUP })
         .await
         .unwrap();
     statement.set_consistency(Consistency::LocalQuorum);
@@ -39,8 +59,11 @@ async fn run(host: &str, port: &str, rows: i64, in_flight: usize) {
         let session = session.clone();
         let statement = statement.clone();
         tokio::spawn(async move {
-            let values = (g / 100, (g % 100) as i32, g * 7, g as f64 / 8.0, format!("text of row {g}"));
-            session.execute_unpaged(&statement, values).await.unwrap();
+            if is_write {
+                write(&session, &statement, g).await;
+            } else {
+                look_up(&session, &statement, g).await;
+            }
             drop(permit);
         });
     }
@@ -58,7 +81,8 @@ fn main() {
         .block_on(run(
             &arguments[1],
             &arguments[2],
-            arguments[3].parse().unwrap(),
+            &arguments[3],
             arguments[4].parse().unwrap(),
+            arguments[5].parse().unwrap(),
         ));
 }
