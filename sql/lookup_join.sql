@@ -108,13 +108,15 @@ SELECT run('SELECT l.id, f.v FROM l JOIN one_far f ON f.id = l.id % 3 WHERE l.id
 SELECT run('SELECT l.id, f.v FROM l LEFT JOIN one_far f ON f.id = l.k WHERE l.k IS NULL');
 SELECT run('SELECT l.id, f.v FROM l JOIN wide_far f ON f.k = ANY (l.ks) WHERE l.id BETWEEN 41 AND 44');
 -- A LIMIT wastes few; the window and work_mem bound what is asked ahead.
-CREATE FUNCTION window_of(query text, OUT lookups int, OUT used int) LANGUAGE plpgsql AS $$
+CREATE FUNCTION window_of(query text, OUT lookups int, OUT used int, OUT duplicates int, OUT requests int) LANGUAGE plpgsql AS $$
 DECLARE
 	plan json;
 BEGIN
 	EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, BUFFERS OFF, SUMMARY OFF, FORMAT JSON) ' || query INTO plan;
 	lookups := substring(plan::text, '"Lookups": (\d+)');
 	used := substring(plan::text, '"Window Used": (\d+)');
+	duplicates := substring(plan::text, '"Duplicates Saved": (\d+)');
+	requests := substring(plan::text, '"Requests": (\d+)');
 END
 $$;
 SELECT lookups BETWEEN 3 AND 11 AS is_frugal FROM window_of('SELECT f.v FROM l JOIN one_far f ON f.id = l.id LIMIT 3');
@@ -253,7 +255,7 @@ SELECT number, query, rows FROM answer WHERE rows = '' ORDER BY number;
 
 -- Shapes whose rows are others, in this session's settings.
 CREATE FUNCTION differences(windows int[]) RETURNS TABLE (number int, query text, here text, there text) LANGUAGE sql AS $$
-	SELECT number, query, rows, far FROM answer, rows_of(far(query), windows) AS far
+	SELECT number, query, left(rows, 40), left(far, 40) FROM answer, rows_of(far(query), windows) AS far
 	WHERE far <> rows ORDER BY number
 $$;
 SELECT * FROM differences('{256}');
@@ -264,6 +266,10 @@ SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SET max_parallel_workers_per_gather = 2;
+RESET scylla_fdw.lookup_join_window;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM l JOIN one_far f ON f.id = l.k;
+SELECT lookups + duplicates AS asked_for, requests = lookups AS is_all_told
+	FROM window_of('SELECT count(*) FROM l JOIN one_far f ON f.id = l.k');
 SELECT * FROM differences('{256, 1}');
 RESET plan_cache_mode;
 SET parallel_leader_participation = off;

@@ -10,6 +10,7 @@
 
 #include "exec/lookup_join.h"
 
+#include "access/parallel.h"
 #include "bridge/wait.h"
 #include "compat.h"
 #include "exec/plan_tree.h"
@@ -38,11 +39,27 @@ typedef struct WindowParam
 	AttrNumber attnum;
 } WindowParam;
 
+/* What looking up has cost: ours, and what the scan counts of its reading. */
+typedef struct LookupCosts
+{
+	ScyllaLookaheadCounts lookups;
+	ScyllaCounters reading; /* the numbers alone */
+	uint64 removed_rows;
+} LookupCosts;
+
+/* Each participant has a window and lookups of its own; together they only count. */
+typedef struct SharedWindow
+{
+	int worker_count;
+	LookupCosts costs[FLEXIBLE_ARRAY_MEMBER]; /* of each worker, as of its last row */
+} SharedWindow;
+
 typedef struct LookupWindow
 {
 	CustomScanState node;
-	ForeignScanState *scan; /* whose lookups these are; NULL: none, and rows pass through */
+	ForeignScanState *scan; /* whose lookups these are */
 	List *params;           /* of WindowParam; NIL until the first row is wanted */
+	bool is_passing;        /* nothing is asked ahead */
 	int first_size;
 	MemoryContext context; /* of the rows */
 	/* this run */
@@ -53,6 +70,9 @@ typedef struct LookupWindow
 	bool is_exhausted;
 	int size;       /* lookups that may be in flight */
 	int until_look; /* rows to give out before it is looked whether to read on */
+	/* beside workers */
+	SharedWindow *shared; /* NULL: nobody helps, or no more */
+	ScyllaLookaheadCounts of_workers;
 } LookupWindow;
 
 /* ---- beginning ---- */
@@ -95,8 +115,10 @@ find_params(LookupWindow *window)
 	List *ancestors = scylla_plan_ancestors(state->state->es_plannedstmt, state->plan);
 	ListCell *cell;
 
-	if (ancestors == NIL || !IsA(linitial(ancestors), NestLoop))
-		elog(ERROR, "no nested loop above a lookup window");
+	/* Behind a gate, say. Then rows pass through, and the scan asks for itself. */
+	window->is_passing = ancestors == NIL || !IsA(linitial(ancestors), NestLoop);
+	if (window->is_passing)
+		return;
 	foreach (cell, linitial_node(NestLoop, ancestors)->nestParams)
 	{
 		const NestLoopParam *known = lfirst_node(NestLoopParam, cell);
@@ -266,18 +288,105 @@ give_row(LookupWindow *window)
 	return slot;
 }
 
+/* ---- beside workers ---- */
+
+static void
+add_counts(ScyllaLookaheadCounts *counts, const ScyllaLookaheadCounts *others)
+{
+	counts->lookups += others->lookups;
+	counts->duplicates += others->duplicates;
+	counts->waits += others->waits;
+	counts->most_in_flight = Max(counts->most_in_flight, others->most_in_flight);
+}
+
+/* Of a worker, at each row, since a leader that has enough rows does not wait for its end. */
+static void
+publish_costs(const LookupWindow *window)
+{
+	const ScyllaScanState *scan = window->scan->fdw_state;
+	LookupCosts *costs;
+
+	if (window->shared == NULL || !IsParallelWorker() || scan->lookahead == NULL)
+		return;
+	costs = &window->shared->costs[ParallelWorkerNumber];
+	costs->lookups = *scylla_lookahead_counts(scan->lookahead);
+	costs->reading = scan->setup->counters;
+	costs->removed_rows = scan->removed_rows;
+}
+
+/* The scan below us is nobody's to share, so that what workers' scans count comes by us as well. */
+static void
+collect_costs(LookupWindow *window)
+{
+	ScyllaScanState *scan = window->scan->fdw_state;
+
+	for (int i = 0; i < window->shared->worker_count; i++)
+	{
+		LookupCosts *costs = &window->shared->costs[i];
+
+		add_counts(&window->of_workers, &costs->lookups);
+		scylla_counters_add(&scan->setup->counters, &costs->reading);
+		scan->removed_rows += costs->removed_rows;
+		memset(costs, 0, sizeof(LookupCosts));
+	}
+}
+
+static Size
+estimate_shared(CustomScanState *node, ParallelContext *pcxt)
+{
+	return offsetof(SharedWindow, costs) + pcxt->nworkers * sizeof(LookupCosts);
+}
+
+static void
+initialize_shared(CustomScanState *node, ParallelContext *pcxt, void *coordinate)
+{
+	LookupWindow *window = (LookupWindow *) node;
+
+	window->shared = coordinate;
+	window->shared->worker_count = pcxt->nworkers;
+	memset(window->shared->costs, 0, pcxt->nworkers * sizeof(LookupCosts));
+}
+
+static void
+reinitialize_shared(CustomScanState *node, ParallelContext *pcxt, void *coordinate)
+{
+	collect_costs((LookupWindow *) node);
+}
+
+static void
+initialize_worker(CustomScanState *node, shm_toc *toc, void *coordinate)
+{
+	((LookupWindow *) node)->shared = coordinate;
+}
+
+/* The shared memory is about to go. */
+static void
+leave_shared(CustomScanState *node)
+{
+	LookupWindow *window = (LookupWindow *) node;
+
+	if (window->shared != NULL && IsParallelWorker())
+		publish_costs(window);
+	else if (window->shared != NULL)
+		collect_costs(window);
+	window->shared = NULL;
+}
+
+/* ---- running ---- */
+
 /* A row that is checked again after somebody changed it asks for nothing ahead. */
 static TupleTableSlot *
 next_row(CustomScanState *node)
 {
 	LookupWindow *window = (LookupWindow *) node;
 
-	if (window->scan == NULL || node->ss.ps.state->es_epq_active != NULL)
-		return next_outer(window);
-	if (window->params == NIL)
+	if (window->params == NIL && !window->is_passing)
 		find_params(window);
+	if (window->is_passing || node->ss.ps.state->es_epq_active != NULL)
+		return next_outer(window);
 	drop_given(window);
 	refill(window);
+	publish_costs(window);
 	return give_row(window);
 }
 
@@ -319,17 +428,16 @@ static void
 explain_window(CustomScanState *node, List *ancestors, ExplainState *es)
 {
 	const LookupWindow *window = (LookupWindow *) node;
-	const ScyllaLookaheadCounts none = {0};
-	const ScyllaLookaheadCounts *counts = &none;
+	ScyllaLookaheadCounts counts = window->of_workers;
 
 	if (!es->analyze)
 		return;
-	if (window->scan != NULL && lookahead_of(window) != NULL)
-		counts = scylla_lookahead_counts(lookahead_of(window));
-	ExplainPropertyUInteger("Lookups", NULL, counts->lookups, es);
-	ExplainPropertyUInteger("Duplicates Saved", NULL, counts->duplicates, es);
-	ExplainPropertyInteger("Window Used", NULL, counts->most_in_flight, es);
-	ExplainPropertyUInteger("Waits", NULL, counts->waits, es);
+	if (lookahead_of(window) != NULL)
+		add_counts(&counts, scylla_lookahead_counts(lookahead_of(window)));
+	ExplainPropertyUInteger("Lookups", NULL, counts.lookups, es);
+	ExplainPropertyUInteger("Duplicates Saved", NULL, counts.duplicates, es);
+	ExplainPropertyInteger("Window Used", NULL, counts.most_in_flight, es);
+	ExplainPropertyUInteger("Waits", NULL, counts.waits, es);
 }
 
 /* ---- made by name ---- */
@@ -340,6 +448,11 @@ static const CustomExecMethods exec_methods = {
 	.ExecCustomScan = next_row,
 	.EndCustomScan = end_window,
 	.ReScanCustomScan = rescan_window,
+	.EstimateDSMCustomScan = estimate_shared,
+	.InitializeDSMCustomScan = initialize_shared,
+	.ReInitializeDSMCustomScan = reinitialize_shared,
+	.InitializeWorkerCustomScan = initialize_worker,
+	.ShutdownCustomScan = leave_shared,
 	.ExplainCustomScan = explain_window,
 };
 

@@ -169,7 +169,13 @@ add_partial_joins(const LookupJoin *join, ForeignPath *scan)
 		!bms_is_subset(PATH_REQ_OUTER(&scan->path), join->outer->relids))
 		return;
 	foreach (cell, join->outer->partial_pathlist)
-		add_partial_path(join->joinrel, (Path *) make_join(join, lfirst(cell), scan, NULL));
+	{
+		JoinPath *path = (JoinPath *) make_join(join, lfirst(cell), scan, NULL);
+
+		/* So that workers tell what their lookups have cost. */
+		path->outerjoinpath->parallel_aware = true;
+		add_partial_path(join->joinrel, &path->path);
+	}
 }
 
 static bool
