@@ -116,11 +116,14 @@ SELECT differences(q) AS "0", q FROM unnest(ARRAY[
 	'SELECT v FROM pairs WHERE a = ANY (ARRAY[''x'', repeat(''y'', 70000)]) AND b = 2',
 	'SELECT count(*) FROM wide WHERE k IN (1, 2, 3)']) q;
 
--- more combinations in a partition than are asked for: the last column is checked here
+-- of the last column up to a hundred values go with a request
 SELECT asked('SELECT v FROM wide WHERE k = 1 AND c = ANY (ARRAY(SELECT i FROM generate_series(1, 200) i))'
 	' AND d = ANY (ARRAY(SELECT i FROM generate_series(2, 200) i))');
+-- more combinations in a partition than are asked for: the last column is checked here
+SELECT asked('SELECT v FROM wide WHERE k = 1 AND c = ANY (ARRAY(SELECT i FROM generate_series(1, 200) i))'
+	' AND d = ANY (ARRAY(SELECT i FROM generate_series(2, 5200) i))');
 SELECT differences('SELECT v FROM wide WHERE k IN (1, 2) AND c = ANY (ARRAY(SELECT i FROM generate_series(3, 200) i))'
-	' AND d = ANY (ARRAY(SELECT i FROM generate_series(2, 200) i))') AS "0";
+	' AND d = ANY (ARRAY(SELECT i FROM generate_series(2, 5200) i))') AS "0";
 
 ---- OR: a row is given once
 

@@ -163,6 +163,19 @@ EXPLAIN (VERBOSE, COSTS OFF) SELECT at FROM shelf WHERE k = 1 AND c = 1 AND at I
 SELECT at FROM shelf WHERE k = 1 AND c = 1 AND at IN (1, 1.50, NULL, 7) ORDER BY at;
 SELECT k, at FROM shelf WHERE k IN (1, 2) AND c = 1 AND at IN (1.000, 1) ORDER BY k;
 
+-- values of a clustering column go together, but where a collection is selected; in any order
+EXPLAIN (VERBOSE, COSTS OFF) SELECT c, at FROM shelf WHERE k = 1 AND c IN (2, 1, NULL, 1) ORDER BY c;
+SELECT c, at FROM shelf WHERE k = 1 AND c IN (2, 1, NULL, 1) ORDER BY c;
+SELECT k, c FROM shelf WHERE k IN (2, 1) AND c IN (2, 1) AND at < 2 ORDER BY c DESC, k LIMIT 2;
+EXPLAIN (VERBOSE, COSTS OFF) SELECT c, counts FROM shelf WHERE k = 1 AND c IN (2, 1);
+SELECT c, counts FROM shelf WHERE k = 1 AND c IN (2, 1) ORDER BY c, counts;
+EXPLAIN (VERBOSE, COSTS OFF) SELECT c, names FROM shelf WHERE k = 1 AND c IN (2, 1);
+SELECT c, names FROM shelf WHERE k = 1 AND c IN (2, 1) ORDER BY c, names;
+SELECT c FROM t WHERE k = 1 AND c = ANY (ARRAY(SELECT generate_series(-500, 500))) ORDER BY c DESC;
+DELETE FROM t WHERE k = 2 AND c IN (6, 9);
+SELECT k, c FROM t WHERE k = 2;
+INSERT INTO t VALUES (2, 6, 26);
+
 -- entries of maps, by an index and as filters
 EXPLAIN (VERBOSE, COSTS OFF) SELECT c, at FROM shelf WHERE counts -> 'a' = '1';
 SELECT c, at FROM shelf WHERE counts -> 'a' = '1';

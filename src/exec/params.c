@@ -45,6 +45,7 @@ struct ScyllaParams
 	ConditionParam *conditions;    /* in the arm's order */
 	ScyllaConditionValues *values; /* parallel */
 	StringInfoData bytes;          /* what choices point to, once all are encoded */
+	StringInfoData lists;          /* likewise, of a condition that takes lists of them */
 };
 
 /* ---- evaluating ---- */
@@ -90,6 +91,7 @@ scylla_params_new(const ScyllaScanArm *arm, List *exprs, const char *local_table
 	params->conditions = palloc0(Max(params->count, 1) * sizeof(ConditionParam));
 	params->values = palloc0(Max(params->count, 1) * sizeof(ScyllaConditionValues));
 	initStringInfo(&params->bytes);
+	initStringInfo(&params->lists);
 	for (int i = 0; i < params->count; i++)
 	{
 		ConditionParam *param = &params->conditions[i];
@@ -151,7 +153,8 @@ scylla_params_resolve(ScyllaParams *params, const cql_statement *statement,
 
 		for (int j = 0; j < param->condition->marker_count; j++)
 		{
-			const cql_type *cql = cql_statement_bind(statement, bind++)->type;
+			const cql_type *type = cql_statement_bind(statement, bind++)->type;
+			const cql_type *cql = param->condition->is_list ? type->elements[0] : type;
 			ScyllaConverterSpec spec = {
 				.cql = cql,
 				.type = param->markers[j].type,
@@ -416,6 +419,47 @@ place_choices(ScyllaParams *params)
 	}
 }
 
+/* A list's [value]: its length, how many elements it has, and each as a [value]. */
+static void
+append_list(StringInfo out, const ScyllaChoice *elements, int count)
+{
+	uint8 header[2 * VALUE_HEADER_BYTES];
+	int len = VALUE_HEADER_BYTES;
+
+	for (int i = 0; i < count; i++)
+		len += elements[i].len;
+	cql_put_u32(header, (uint32) len);
+	cql_put_u32(header + VALUE_HEADER_BYTES, (uint32) count);
+	appendBinaryStringInfo(out, (const char *) header, sizeof(header));
+	for (int i = 0; i < count; i++)
+		appendBinaryStringInfo(out, elements[i].data, elements[i].len);
+}
+
+/* The choices become lists of as many of them as one request may have. */
+static void
+join_choices(ScyllaParams *params, ScyllaConditionValues *values)
+{
+	const char *next;
+	int count = 0;
+
+	resetStringInfo(&params->lists);
+	for (int i = 0; i < values->choice_count; i += SCYLLA_LIST_ELEMENTS)
+	{
+		int start = params->lists.len;
+
+		append_list(&params->lists, &values->choices[i],
+					Min(values->choice_count - i, SCYLLA_LIST_ELEMENTS));
+		values->choices[count++].len = params->lists.len - start;
+	}
+	values->choice_count = count;
+	next = params->lists.data;
+	for (int i = 0; i < count; i++)
+	{
+		values->choices[i].data = next;
+		next += values->choices[i].len;
+	}
+}
+
 static ScyllaVerdict
 encode_condition(ScyllaParams *params, int index)
 {
@@ -458,5 +502,8 @@ scylla_params_encode(ScyllaParams *params)
 		values->excludes_empty = excludes_empty(&params->conditions[i]);
 	}
 	place_choices(params);
+	for (int i = 0; i < params->count; i++)
+		if (params->conditions[i].condition->is_list)
+			join_choices(params, &params->values[i]);
 	return params->values;
 }

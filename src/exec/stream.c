@@ -59,7 +59,8 @@ append_key(StringInfo out, const ScyllaVariant *variant, const ScyllaCursorInput
 
 		if (scylla_is_skipped(variant->skipped, i))
 			continue;
-		if (scylla_operator_is_range(condition->op) || condition->form != SCYLLA_FORM_COLUMN)
+		if (scylla_operator_is_range(condition->op) || condition->form != SCYLLA_FORM_COLUMN ||
+			condition->is_list)
 			break;
 		scylla_row_key_append(out, condition->markers[0].name,
 							  cql_statement_bind(statement, bind++)->type, next_cell(&at));

@@ -45,6 +45,14 @@ count_binds(const ScyllaScanPlan *plan, const ScyllaVariant *variant)
 }
 
 static bool
+is_bind_type(const ScyllaScanCondition *condition, const cql_type *type, const char *expected)
+{
+	if (!condition->is_list)
+		return scylla_drift_is_type(type, expected);
+	return type->id == CQL_TYPE_LIST && scylla_drift_is_type(type->elements[0], expected);
+}
+
+static bool
 has_bind_drift(const ScyllaRemote *remote, const ScyllaVariant *variant, ScyllaDrift *drift)
 {
 	const cql_statement *statement = scylla_statement_get(variant->statement);
@@ -63,7 +71,7 @@ has_bind_drift(const ScyllaRemote *remote, const ScyllaVariant *variant, ScyllaD
 
 			*drift =
 				(ScyllaDrift) {condition->markers[j].name, type, condition->markers[j].type_text};
-			if (!scylla_drift_is_type(type, condition->markers[j].type_text))
+			if (!is_bind_type(condition, type, condition->markers[j].type_text))
 				return true;
 		}
 	}

@@ -217,7 +217,8 @@ append_condition(StringInfo out, const ScyllaScanCondition *condition)
 	{
 		case SCYLLA_FORM_COLUMN:
 			append_names(out, condition);
-			appendStringInfo(out, " %s ?", scylla_operator_text(condition->op));
+			appendStringInfo(out, " %s ?",
+							 condition->is_list ? "IN" : scylla_operator_text(condition->op));
 			break;
 		case SCYLLA_FORM_ROW:
 			appendStringInfoChar(out, '(');

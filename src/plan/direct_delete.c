@@ -38,6 +38,9 @@ make_exact(const ScyllaTable *table, ScyllaScanPlan *where)
 		arm->partition_conditions < table->partition_count || !scylla_order_exclude_empty(&parts))
 		return false;
 	*where = parts.plan;
+	/* Neither server deletes a range behind an IN. */
+	for (int i = 0; i < where->arms[0].condition_count; i++)
+		where->arms[0].conditions[i].is_list = false;
 	where->is_delete = true;
 	where->column_count = 0; /* nothing comes back */
 	where->bypass_cache = SCYLLA_BYPASS_NONE;

@@ -318,6 +318,39 @@ fetches_static_alone(const ScyllaTable *table, const ScyllaScanPlan *plan)
 	return has_static;
 }
 
+/* Neither server takes IN of a clustering column where one of many cells is selected. */
+static bool
+fetches_multi_cell(const ScyllaTable *table, const ScyllaScanPlan *plan)
+{
+	for (int i = 0; i < plan->column_count; i++)
+	{
+		AttrNumber attnum = plan->columns[i].attnum;
+		const cql_type *cql = attnum > 0 ? table->columns[attnum - 1].cql_type : NULL;
+
+		if (cql == NULL || cql->is_frozen)
+			continue;
+		if (cql->id == CQL_TYPE_LIST || cql->id == CQL_TYPE_SET || cql->id == CQL_TYPE_MAP ||
+			cql->id == CQL_TYPE_UDT)
+			return true;
+	}
+	return false;
+}
+
+/* One request for many values of a clustering column is many times cheaper than as many requests. A
+ * filter may make the server go by an index, beside which IN is refused. */
+static void
+choose_list(ScyllaScanArm *arm)
+{
+	if (arm->is_filtered || arm->partition_conditions == 0)
+		return;
+	for (int i = arm->condition_count - 1; i >= arm->partition_conditions; i--)
+		if (arm->conditions[i].op == SCYLLA_OP_IN)
+		{
+			arm->conditions[i].is_list = true;
+			return;
+		}
+}
+
 void
 scylla_scan_fetch(const ScyllaTable *table, const Bitmapset *attributes, ScyllaScanParts *parts)
 {
@@ -335,4 +368,6 @@ scylla_scan_fetch(const ScyllaTable *table, const Bitmapset *attributes, ScyllaS
 		fetch_column(table, narrowest_for_count(table), 0, plan);
 	else if (clustering != NULL && fetches_static_alone(table, plan))
 		fetch_column(table, clustering, 0, plan);
+	for (int i = 0; i < plan->arm_count && !fetches_multi_cell(table, plan); i++)
+		choose_list(&plan->arms[i]);
 }

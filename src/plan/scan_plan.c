@@ -55,8 +55,9 @@ decode_marker(List *packed, ScyllaScanMarker *marker)
 static List *
 encode_condition(const ScyllaScanCondition *condition)
 {
-	List *packed = list_make3(makeInteger(condition->form), makeInteger(condition->op),
-							  makeInteger(condition->is_rechecked));
+	List *packed =
+		list_make4(makeInteger(condition->form), makeInteger(condition->op),
+				   makeInteger(condition->is_rechecked), makeInteger(condition->is_list));
 
 	for (int i = 0; i < condition->marker_count; i++)
 		packed = lappend(packed, encode_marker(&condition->markers[i]));
@@ -69,10 +70,11 @@ decode_condition(List *packed, ScyllaScanCondition *condition)
 	condition->form = (ScyllaConditionForm) intVal(linitial(packed));
 	condition->op = (ScyllaOperator) intVal(lsecond(packed));
 	condition->is_rechecked = intVal(lthird(packed)) != 0;
-	condition->marker_count = list_length(packed) - 3;
+	condition->is_list = intVal(lfourth(packed)) != 0;
+	condition->marker_count = list_length(packed) - 4;
 	condition->markers = palloc0(condition->marker_count * sizeof(ScyllaScanMarker));
 	for (int i = 0; i < condition->marker_count; i++)
-		decode_marker(list_nth(packed, i + 3), &condition->markers[i]);
+		decode_marker(list_nth(packed, i + 4), &condition->markers[i]);
 }
 
 static List *

@@ -33,6 +33,9 @@ typedef struct ScyllaScanMarker
 	int bind; /* -1: of SCYLLA_FORM_EMPTY and SCYLLA_FORM_RING_PIECE, which have no expression */
 } ScyllaScanMarker;
 
+/* ScyllaDB refuses more for clustering columns, unless configured otherwise. */
+#define SCYLLA_LIST_ELEMENTS 100
+
 /*
  * A condition that the remote statement carries.
  *
@@ -42,7 +45,8 @@ typedef struct ScyllaScanMarker
  * always among the fetched ones, and the executor drops rows for which it reads as NULL.
  *
  * Of SCYLLA_OP_IN the value is an array. The statement says = for it, and is asked once for each
- * different element; of a clustering column only where that are not too many. Such a condition,
+ * different element; or, of the last clustering column that has one, IN for up to SCYLLA_LIST_ELEMENTS
+ * of them (is_list); of a clustering column only where that are not too many. Such a condition,
  * and a row of values that the types cannot hold, is left to fdw_recheck_quals otherwise, whose
  * columns are among the fetched ones then.
  */
@@ -51,6 +55,7 @@ typedef struct ScyllaScanCondition
 	ScyllaConditionForm form;
 	ScyllaOperator op;
 	bool is_rechecked; /* the local filter has it as well */
+	bool is_list;      /* bound to lists of its values: c IN ? */
 	int marker_count;  /* more than 1 only for SCYLLA_FORM_ROW, SCYLLA_FORM_ENTRY (key and value)
 						* and SCYLLA_FORM_RING_PIECE */
 	ScyllaScanMarker *markers;

@@ -20,8 +20,11 @@ RULES = [
     ("k = 1 AND c1 > 0 AND c2 = 1", "", "WHERE k = ? AND c1 > ? AND c2 = ? ALLOW FILTERING"),
     ("k = 1 AND c2 = 1", "", "WHERE k = ? AND c2 = ? ALLOW FILTERING"),
     ("k = 1 AND (c1, c2) > (0, 1)", "", "WHERE k = ? AND (c1, c2) > (?, ?)"),
-    # IN: one statement for each value, on the key alone
-    ("k IN (1, 2) AND c1 IN (0, 1)", "", "WHERE k = ? AND c1 = ?"),
+    # IN: one statement for each partition key; of clustering columns the last, where no collection is selected
+    ("k IN (1, 2) AND c1 IN (0, 1)", "", "WHERE k = ? AND c1 IN ?"),
+    ("k IN (1, 2) AND c1 IN (0, 1) AND c2 IN (1, 2)", "", "WHERE k = ? AND c1 = ? AND c2 IN ?"),
+    ("k IN (1, 2) AND c1 IN (0, 1) AND c2 > 0", "", "WHERE k = ? AND c1 IN ? AND c2 > ?"),
+    ("k IN (1, 2) AND c1 IN (0, 1) AND m IS NOT NULL", "", "WHERE k = ? AND c1 = ?"),
     ("k = 1 AND v IN (1, 2)", "", "WHERE k = ?"),
     ("k = 1 AND c1 > 0 AND c2 IN (1, 2)", "", "WHERE k = ? AND c1 > ?"),
     # a row of columns is no filter
