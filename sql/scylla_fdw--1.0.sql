@@ -182,6 +182,20 @@ LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION scylla_describe(regclass)
 	IS 'what a foreign table stands for, item by item, and where its definition does not fit';
 
+CREATE FUNCTION scylla_check(
+	relation regclass DEFAULT NULL,
+	OUT server text,
+	OUT relation regclass,
+	OUT finding text,
+	OUT detail text,
+	OUT remedy text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION scylla_check(regclass)
+	IS 'what is not well with a foreign table and its cluster, or with all that you may read';
+
 CREATE FUNCTION scylla_fdw_version()
 RETURNS text
 AS 'MODULE_PATHNAME'

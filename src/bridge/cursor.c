@@ -394,6 +394,21 @@ note_tracing_id(ScyllaCounters *counters, const uint8_t *id)
 	MemoryContextSwitchTo(old);
 }
 
+/* The server's words about deleted rows; or a page that is full of them, where ScyllaDB stopped. */
+static bool
+has_met_tombstones(const cql_result *page)
+{
+	char warning[CQL_ERROR_MESSAGE_LEN];
+
+	for (int i = 0; i < cql_result_warning_count(page); i++)
+	{
+		cql_result_warning(page, i, warning, sizeof(warning));
+		if (strstr(warning, "tombstone") != NULL)
+			return true;
+	}
+	return cql_result_row_count(page) == 0 && cql_result_has_more_pages(page);
+}
+
 static void
 note_page(ScyllaCursor *cursor)
 {
@@ -405,6 +420,7 @@ note_page(ScyllaCursor *cursor)
 	counters->retries += cql_result_retry_count(page);
 	counters->rows += cql_result_row_count(page);
 	counters->bytes += cql_result_byte_count(page);
+	counters->tombstone_pages += has_met_tombstones(page);
 	scylla_counters_note(counters, cql_result_node(page), cql_result_shard(page));
 	note_tracing_id(counters, cql_result_tracing_id(page));
 	if (cql_result_is_schema_change(page))

@@ -40,7 +40,9 @@ typedef struct ScyllaCounters
 	uint64 pages;
 	uint64 rows;
 	uint64 bytes;
-	uint64 wait_us;        /* time in which the backend had nothing to do but wait */
+	uint64
+		tombstone_pages; /* of which the server warns, or that have no rows but are not the last */
+	uint64 wait_us;      /* time in which the backend had nothing to do but wait */
 	MemoryContext context; /* of what follows */
 	List *nodes;           /* of ScyllaCountedNode */
 	char *tracing_id;      /* of the first page that has one, as text; NULL: none */

@@ -20,6 +20,7 @@ struct ScyllaSystemQuery
 	const char *cql;
 	cql_request *request;
 	cql_result *result;
+	cql_server_code code; /* of an answer that is an error's */
 	int column_count;
 	cql_cell *cells;
 	MemoryContextCallback release;
@@ -114,6 +115,8 @@ scylla_system_query_wait(ScyllaSystemQuery *query, int column_count, ScyllaToler
 	if (cql_request_take_result(query->request, &query->result, &error) != CQL_OK)
 	{
 		query->result = NULL;
+		query->code =
+			error.kind == CQL_ERROR_SERVER ? (cql_server_code) error.server_code : CQL_SERVER_ERROR;
 		if (tolerance == SCYLLA_MAY_FAIL || (tolerance == SCYLLA_MAY_REFUSE && is_refusal(&error)))
 			return false;
 		raise_error(query, &error);
@@ -124,6 +127,12 @@ scylla_system_query_wait(ScyllaSystemQuery *query, int column_count, ScyllaToler
 		raise_malformed(query, "Its number of columns is wrong.");
 	query->cells = palloc(sizeof(cql_cell) * column_count);
 	return true;
+}
+
+cql_server_code
+scylla_system_query_code(const ScyllaSystemQuery *query)
+{
+	return query->code;
 }
 
 static bool

@@ -29,6 +29,9 @@ typedef enum ScyllaTolerance
 	SCYLLA_MAY_FAIL    /* whatever happens, the answer is only a hint */
 } ScyllaTolerance;
 
+/* The server's code, after a wait that was false; CQL_SERVER_ERROR where it gave none. */
+extern cql_server_code scylla_system_query_code(const ScyllaSystemQuery *query);
+
 /* Wait for its rows, which must have column_count columns. False: what is tolerated happened. */
 extern bool scylla_system_query_wait(ScyllaSystemQuery *query, int column_count,
 									 ScyllaTolerance tolerance);

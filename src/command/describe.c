@@ -11,17 +11,16 @@
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
 #include "foreign/foreign.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/tuplestore.h"
 
 #include "catalog/schema.h"
 #include "catalog/system_query.h"
 #include "command/describe.h"
+#include "command/table_result.h"
 #include "exec/scan.h"
 #include "types/typemap.h"
 
@@ -64,8 +63,7 @@ typedef struct Describing
 	ScyllaSession *session;
 	const ScyllaRemoteTable *remote; /* NULL: there is none */
 	cql_type_arena *arena;
-	Tuplestorestate *store;
-	TupleDesc descriptor;
+	ScyllaTableResult result;
 } Describing;
 
 static void
@@ -82,7 +80,7 @@ put_item(const Describing *describing, const DescribedItem *item)
 		if (!nulls[i])
 			values[i] = CStringGetTextDatum(texts[i]);
 	}
-	tuplestore_putvalues(describing->store, describing->descriptor, values, nulls);
+	scylla_table_result_put(&describing->result, values, nulls);
 }
 
 /* ---- the table ---- */
@@ -272,22 +270,6 @@ put_views(const Describing *describing)
 	}
 }
 
-static void
-begin_result(FunctionCallInfo fcinfo, Describing *describing)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext caller = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
-
-	if (get_call_result_type(fcinfo, NULL, &describing->descriptor) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "scylla_describe must return a row type");
-	describing->store = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0,
-											  false, work_mem);
-	result->returnMode = SFRM_Materialize;
-	result->setResult = describing->store;
-	result->setDesc = describing->descriptor;
-	MemoryContextSwitchTo(caller);
-}
-
 Datum
 scylla_describe(PG_FUNCTION_ARGS)
 {
@@ -295,7 +277,7 @@ scylla_describe(PG_FUNCTION_ARGS)
 	Describing describing = {0};
 
 	scylla_check_foreign_table(relid);
-	begin_result(fcinfo, &describing);
+	scylla_table_result_begin(&describing.result, fcinfo);
 	describing.relation = relation_open(relid, AccessShareLock);
 	describing.options = scylla_options_of_table(relid, GetUserId());
 	describing.arena = scylla_type_arena_new();

@@ -9,6 +9,7 @@
 
 #include "exec/scan.h"
 
+#include "bridge/usage.h"
 #include "bridge/writer.h"
 #include "compat.h"
 #include "exec/keep.h"
@@ -132,6 +133,12 @@ can_send_limit(const ScyllaScanPlan *plan, const ScyllaProbes *probes, int64 lim
 
 /* ---- starting ---- */
 
+static ScyllaUsage *
+get_usage(const ScyllaScanState *scan)
+{
+	return scylla_usage_of(scan->plan->serverid, scan->setup->remote.remote_table);
+}
+
 /* What the option full_scan says of reading the whole ring, once. Judged when the scan runs, so that
  * plans can be looked at and subplans that are never needed do no harm. */
 static void
@@ -139,9 +146,12 @@ judge_full_scan(ScyllaScanState *scan)
 {
 	const ScyllaScanPlan *plan = scan->plan;
 
-	if (plan->full_scan == SCYLLA_FULL_SCAN_ALLOW || scan->is_judged)
+	if (scan->is_judged)
 		return;
 	scan->is_judged = true;
+	get_usage(scan)->full_scans++;
+	if (plan->full_scan == SCYLLA_FULL_SCAN_ALLOW)
+		return;
 	ereport(
 		plan->full_scan == SCYLLA_FULL_SCAN_DENY ? ERROR : WARNING,
 		(errcode(ERRCODE_STATEMENT_TOO_COMPLEX),
@@ -430,6 +440,16 @@ scyllaShutdownForeignScan(ForeignScanState *node)
 	scylla_parallel_leave(scan);
 }
 
+/* Where the server filters, a page without rows is none of deleted ones. */
+static void
+note_tombstones(const ScyllaScanState *scan)
+{
+	for (int i = 0; i < scan->plan->arm_count; i++)
+		if (scan->plan->arms[i].is_filtered || scan->plan->arms[i].access == SCYLLA_ACCESS_INDEX)
+			return;
+	get_usage(scan)->tombstone_pages += scan->setup->counters.tombstone_pages;
+}
+
 void
 scyllaEndForeignScan(ForeignScanState *node)
 {
@@ -443,5 +463,7 @@ scyllaEndForeignScan(ForeignScanState *node)
 		scylla_fanout_end(scan->setup->fanout);
 	if (scan->lookahead != NULL)
 		scylla_lookahead_free(scan->lookahead);
+	if (scan->setup->counters.tombstone_pages > 0)
+		note_tombstones(scan);
 	scylla_keep_give_back(scan->setup, castNode(ForeignScan, node->ss.ps.plan)->fdw_private);
 }

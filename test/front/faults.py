@@ -4,7 +4,7 @@ Cassandra gave (None where the rule asks nobody); what it returns is sent, None 
 import asyncio
 import os
 
-from codec import ERROR, error_body
+from codec import ERROR, GLOBAL_SPEC, RESULT, ROWS, TEXT, error_body, integer, short, sized, string
 
 
 class Rule:
@@ -104,6 +104,18 @@ def error(code, message="an error by the front", extra=b"", is_applied=False):
         reply.opcode, reply.flags, reply.body = ERROR, 0, error_body(code, message, extra)
         return reply
     return act if is_applied else unasked(act)
+
+
+def texts(columns, *rows):
+    """Rows of text, whatever was asked; Cassandra never sees it."""
+    def act(connection, request, reply):
+        body = integer(ROWS) + integer(GLOBAL_SPEC) + integer(len(columns)) + string("ks") + string("t")
+        body += b"".join(string(column) + short(TEXT) for column in columns) + integer(len(rows))
+        body += b"".join(sized(None if cell is None else cell.encode()) for row in rows for cell in row)
+        reply = connection.reply_to(request)
+        reply.opcode, reply.body = RESULT, body
+        return reply
+    return unasked(act)
 
 
 RATE_LIMIT = 0xF000

@@ -536,7 +536,11 @@ class Front:
                 "CREATE TABLE IF NOT EXISTS %s.scylla_keyspaces (keyspace_name text PRIMARY KEY, "
                 "initial_tablets int, storage_type text, storage_options map<text, text>)",
                 "CREATE TABLE IF NOT EXISTS %s.scylla_tables (keyspace_name text, table_name text, partitioner text, "
-                "version uuid, PRIMARY KEY (keyspace_name, table_name))"):
+                "version uuid, PRIMARY KEY (keyspace_name, table_name))",
+                "CREATE TABLE IF NOT EXISTS %s.large_partitions (keyspace_name text, table_name text, "
+                "sstable_name text, partition_size bigint, partition_key text, rows bigint, compaction_time timestamp, "
+                "PRIMARY KEY ((keyspace_name, table_name), sstable_name, partition_size, partition_key)) "
+                "WITH CLUSTERING ORDER BY (sstable_name ASC, partition_size DESC, partition_key ASC)"):
             client.query(cql % KEYSPACE)
         client.close()
 

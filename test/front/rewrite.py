@@ -4,7 +4,7 @@ keyspace, BYPASS CACHE and USING TIMEOUT are taken out."""
 import re
 
 KEYSPACE = "scylla_front"
-TABLES = {"system.tablets": "tablets", "system_schema.scylla_keyspaces": "scylla_keyspaces",
+TABLES = {"system.tablets": "tablets", "system.large_partitions": "large_partitions", "system_schema.scylla_keyspaces": "scylla_keyspaces",
           "system_schema.scylla_tables": "scylla_tables"}
 
 QUOTED = re.compile(r"""('(?:[^']|'')*'|"(?:[^"]|"")*"|\$\$.*?\$\$)""", re.DOTALL)
