@@ -62,8 +62,15 @@ ALTER SERVER options_s OPTIONS (ssl_min_protocol_version 'TLSv1.1');
 ALTER SERVER options_s OPTIONS (sslrootcert 'root.crt');
 ALTER SERVER options_s OPTIONS (sslcert 'system');
 ALTER SERVER options_s OPTIONS (sslkey 'secret');
+ALTER SERVER options_s OPTIONS (sslkey '-----BEGIN PRIVATE KEY-----');
+ALTER SERVER options_s OPTIONS (sslcert '-----BEGIN CERTIFICATE-----
+QUJD
+-----END CERTIFICATE-----');
+ALTER SERVER options_s OPTIONS (sslrootcert '-----BEGIN CERTIFICATE-----
+QUJD
+-----END CERTIFICATE-----');
 ALTER SERVER options_s OPTIONS (sslmode 'Verify-Full', ssl_min_protocol_version 'tlsv1.3',
-	sslrootcert 'system', sslcert '/etc/client.crt', sslkey '-----BEGIN PRIVATE KEY-----');
+	sslrootcert 'system', sslcert '/etc/client.crt', sslkey '/etc/client.key');
 ALTER SERVER options_s OPTIONS (DROP sslmode, DROP ssl_min_protocol_version, DROP sslrootcert,
 	DROP sslcert, DROP sslkey);
 -- words

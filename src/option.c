@@ -75,8 +75,7 @@ static const struct
 	.min = 0, .max = MAX_AGE_MS, \
 	.allowed = "0 (never) or a duration up to 7d, as 30s or 5min; a bare number is milliseconds"
 #define NAME .parse = scylla_parse_name, .allowed = "a name of at least one character"
-/* may_be_word: "system" is a value, too */
-#define PEM(may_be_word) .parse = scylla_parse_pem, .guard = scylla_guard_file, .max = (may_be_word)
+#define PEM(what) .parse = scylla_parse_pem, .guard = scylla_guard_pem, .pem = (what)
 #define BOOLEAN .parse = scylla_parse_boolean, .allowed = "true or false"
 #define COST .parse = scylla_parse_cost, .allowed = "a number from 0 to 1e10"
 #define LEVEL(use) .parse = scylla_parse_consistency, .level_use = (use)
@@ -100,11 +99,11 @@ static const ScyllaOptionRow rows[] = {
 
 	{"sslmode", PLACE_SERVER, FIELD(tls_mode), scylla_parse_tls_mode,
 	 .allowed = "disable, require, verify-ca or verify-full"},
-	{"sslrootcert", PLACE_SERVER | PLACE_MAPPING, FIELD(tls_roots), PEM(1),
+	{"sslrootcert", PLACE_SERVER | PLACE_MAPPING, FIELD(tls_roots), PEM(CQL_PEM_ROOTS),
 	 .allowed = "PEM text, the absolute path of a file with it, or system"},
-	{"sslcert", PLACE_SERVER | PLACE_MAPPING, FIELD(tls_certificate), PEM(0),
+	{"sslcert", PLACE_SERVER | PLACE_MAPPING, FIELD(tls_certificate), PEM(CQL_PEM_CERTIFICATE),
 	 .allowed = "PEM text, or the absolute path of a file with it"},
-	{"sslkey", PLACE_SERVER | PLACE_MAPPING, FIELD(tls_key), PEM(0), .is_secret = true,
+	{"sslkey", PLACE_SERVER | PLACE_MAPPING, FIELD(tls_key), PEM(CQL_PEM_KEY), .is_secret = true,
 	 .allowed = "PEM text, or the absolute path of a file with it"},
 	{"ssl_min_protocol_version", PLACE_SERVER, FIELD(tls_min_version), scylla_parse_tls_version,
 	 .allowed = "TLSv1.2 or TLSv1.3"},

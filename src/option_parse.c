@@ -150,7 +150,7 @@ scylla_is_pem(const char *text)
 bool
 scylla_parse_pem(const ScyllaOptionRow *row, const char *text, void *field)
 {
-	bool is_word = row->max > 0 && strcmp(text, "system") == 0;
+	bool is_word = row->pem == CQL_PEM_ROOTS && strcmp(text, "system") == 0;
 
 	return (is_word || is_absolute_path(text) || scylla_is_pem(text)) &&
 		   scylla_parse_any_text(row, text, field);
@@ -400,12 +400,28 @@ scylla_may_read_files(Oid roleid)
 	return has_privs_of_role(roleid, ROLE_PG_READ_SERVER_FILES);
 }
 
+/* A file may be replaced at any time, but a text stays what it is. */
+static void
+check_pem(const ScyllaOptionRow *row, const char *text)
+{
+	cql_error error;
+
+	if (cql_pem_check(text, (cql_pem) row->pem, &error))
+		return;
+	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+					errmsg("invalid value for option \"%s\"", row->name),
+					errdetail_internal("The %s.", error.message),
+					errhint("Give the whole text, with its BEGIN and END lines and line breaks.")));
+}
+
 /* A path is read with the server's rights, and what is wrong with the file would be told. */
 void
-scylla_guard_file(const ScyllaOptionRow *row, const void *field)
+scylla_guard_pem(const ScyllaOptionRow *row, const void *field)
 {
 	const char *text = *(char *const *) field;
 
+	if (scylla_is_pem(text))
+		check_pem(row, text);
 	if (!is_absolute_path(text) || scylla_may_read_files(GetUserId()))
 		return;
 	ereport(ERROR,

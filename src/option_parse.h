@@ -23,6 +23,7 @@ struct ScyllaOptionRow
 	/* Raises if the user who runs the DDL may not give the option this value; NULL: all may. */
 	void (*guard)(const ScyllaOptionRow *row, const void *field);
 	bool is_secret; /* its value is never shown */
+	int pem;        /* cql_pem, of PEM texts */
 };
 
 /* Each puts a value into the field that the row is about; see ScyllaOptionRow.parse. */
@@ -54,6 +55,6 @@ extern bool scylla_parse_using(const ScyllaOptionRow *row, const char *text, voi
 
 /* See ScyllaOptionRow.guard. */
 extern void scylla_guard_password_required(const ScyllaOptionRow *row, const void *field);
-extern void scylla_guard_file(const ScyllaOptionRow *row, const void *field);
+extern void scylla_guard_pem(const ScyllaOptionRow *row, const void *field);
 
 #endif /* SCYLLA_OPTION_PARSE_H */

@@ -178,6 +178,14 @@ typedef enum cql_tls_version
 	CQL_TLS_1_3
 } cql_tls_version;
 
+/* What a PEM text is for. */
+typedef enum cql_pem
+{
+	CQL_PEM_ROOTS,
+	CQL_PEM_CERTIFICATE,
+	CQL_PEM_KEY
+} cql_pem;
+
 /* Texts are PEM. */
 typedef struct cql_tls_options
 {
@@ -187,6 +195,9 @@ typedef struct cql_tls_options
 	const char *certificate; /* ours, with what leads to its authority; NULL: none */
 	const char *key;         /* of ours */
 } cql_tls_options;
+
+/* Whether a text can be used for that; false: error tells (TLS, BAD_OPTION). */
+extern CQL_MUST_CHECK bool cql_pem_check(const char *text, cql_pem pem, cql_error *error);
 
 /* Of bodies on the wire, where the node offers it too. */
 typedef enum cql_compression

@@ -247,8 +247,7 @@ def query_or_none(connection, sql):
     ({"sslrootcert": None}, "sslrootcert names no authority"),
     ({"sslrootcert": "/nowhere/at/all"}, 'File "/nowhere/at/all" of option sslrootcert cannot be read: No such file'),
     ({"sslrootcert": "/tmp"}, "no regular file"),
-    ({"sslrootcert": "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----"},
-     "sslrootcert holds no certificate"),
+    ({"sslrootcert": "client.key"}, "sslrootcert holds no certificate"),
     ({"sslcert": "client.crt"}, "sslkey is not"),
     ({"sslkey": "client.key"}, "sslcert is not"),
     ({"sslcert": "client.crt", "sslkey": "server.key"}, "not that of the certificate"),
@@ -270,6 +269,21 @@ def test_key_with_password(pg, nodes, certificates, make_tls_server, make_table)
     certificates.run("pkcs8", "-topk8", "-in", "client.key", "-passout", "pass:secret", "-out", "locked.key")
     server = make_tls_server(nodes(), sslcert=certificates.path("client.crt"), sslkey=certificates.path("locked.key"))
     assert_error(failure(pg(), LOOKUP % make_table(server)), "08001", "without a password")
+
+
+@pytest.mark.parametrize("option, file, said", [
+    ("sslrootcert", "client.key", "sslrootcert holds no certificate"),
+    ("sslcert", "client.key", "sslcert holds no certificate"),
+    ("sslkey", "client.crt", "sslkey holds no private key"),
+    ("sslkey", "locked.key", "without a password"),
+])
+def test_texts_that_cannot_be_used(option, file, said, pg, certificates, make_server):
+    """Told when they are set, and nothing of them is shown."""
+    certificates.run("pkcs8", "-topk8", "-in", "client.key", "-passout", "pass:secret", "-out", "locked.key")
+    found = failure(pg(), "ALTER SERVER %s OPTIONS (ADD %s '%s')" % (make_server(1), option, certificates.text(file)))
+    assert_error(found, "HV024", said)
+    assert found.diag.message_hint
+    assert "BEGIN" not in words(found).replace("BEGIN and END", "")
 
 
 def test_who_may_name_files(pg, database, nodes, certificates, make_server, make_mapping, make_table, make_role):

@@ -191,6 +191,43 @@ use_identity(SSL_CTX *ssl, const cql_tls_options *options, cql_error *error)
 }
 
 static bool
+use_pem(SSL_CTX *ssl, const char *text, cql_pem pem, cql_error *error)
+{
+	switch (pem)
+	{
+		case CQL_PEM_ROOTS:
+			return use_roots(ssl, text, error);
+		case CQL_PEM_CERTIFICATE:
+			return use_chain(ssl, text, error);
+		case CQL_PEM_KEY:
+			break;
+	}
+	return use_key(ssl, text, error);
+}
+
+static bool
+fail_for_memory(cql_error *error)
+{
+	fail(error, "out of memory");
+	error->kind = CQL_ERROR_NO_MEMORY;
+	return false;
+}
+
+bool
+cql_pem_check(const char *text, cql_pem pem, cql_error *error)
+{
+	SSL_CTX *ssl = SSL_CTX_new(TLS_client_method());
+	bool can_be_used;
+
+	if (ssl == NULL)
+		return fail_for_memory(error);
+	can_be_used = use_pem(ssl, text, pem, error);
+	SSL_CTX_free(ssl);
+	ERR_clear_error();
+	return can_be_used;
+}
+
+static bool
 configure(SSL_CTX *ssl, const cql_tls_options *options, cql_error *error)
 {
 	const int min_version = options->min_version == CQL_TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
@@ -222,8 +259,7 @@ cql_tls_context_new(const cql_tls_options *options, cql_error *error)
 	if (context == NULL || context->ssl == NULL)
 	{
 		cql_tls_context_free(context);
-		fail(error, "out of memory");
-		error->kind = CQL_ERROR_NO_MEMORY;
+		fail_for_memory(error);
 		return NULL;
 	}
 	context->mode = options->mode;
