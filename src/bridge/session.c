@@ -433,8 +433,11 @@ scylla_session_forget_schema(Oid serverid)
 	{
 		SessionEntry *entry = dlist_container(SessionEntry, node, iter.cur);
 
-		if (!OidIsValid(serverid) || entry->session.serverid == serverid)
-			entry->session.schema_generation = ++last_generation;
+		if (OidIsValid(serverid) && entry->session.serverid != serverid)
+			continue;
+		entry->session.schema_generation = ++last_generation;
+		if (entry->session.cql != NULL)
+			cql_session_doubt_statements(entry->session.cql);
 	}
 	/* A cached plan of a table whose keys and types came from the cluster holds the old ones. */
 	ResetPlanCache();

@@ -200,6 +200,12 @@ scylla_system_query_boolean(ScyllaSystemQuery *query, int column)
 	return cql_read_bool(query->cells[column], &value) && value;
 }
 
+cql_cell
+scylla_system_query_cell(ScyllaSystemQuery *query, int column)
+{
+	return query->cells[column];
+}
+
 static const cql_type text_type = {.id = CQL_TYPE_TEXT};
 static const cql_type *const text_elements[] = {&text_type, &text_type};
 static const cql_type list_type = {

@@ -46,6 +46,7 @@ extern bool scylla_system_query_next(ScyllaSystemQuery *query);
 extern char *scylla_system_query_text(ScyllaSystemQuery *query, int column);    /* NULL: null */
 extern int64 scylla_system_query_integer(ScyllaSystemQuery *query, int column); /* null: 0 */
 extern bool scylla_system_query_boolean(ScyllaSystemQuery *query, int column);  /* null: false */
+extern cql_cell scylla_system_query_cell(ScyllaSystemQuery *query, int column); /* as it came */
 /* The value of a key in a map<text, text>, NULL if it has none. */
 extern char *scylla_system_query_map_text(ScyllaSystemQuery *query, int column, const char *key);
 

@@ -22,6 +22,7 @@
 #include "bridge/cursor.h"
 #include "bridge/transaction.h"
 #include "bridge/writer.h"
+#include "catalog/agreement.h"
 #include "command/bind_value.h"
 #include "compat.h"
 #include "tcop/utility.h"
@@ -388,6 +389,8 @@ scylla_execute(PG_FUNCTION_ARGS)
 	input = input_of(&call);
 	scylla_cursor_start(cursor, &input);
 	applied = is_applied(scylla_cursor_next_page(cursor));
+	if (cql_result_is_schema_change(scylla_cursor_result(cursor)))
+		scylla_schema_await_agreement(call.session);
 	scylla_transaction_count(scylla_transaction_level(), applied);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);

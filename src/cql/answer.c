@@ -234,7 +234,7 @@ take_statement(cql_request *request, const cql_prepared *prepared)
 	cql_statement_cache *cache = &request->session->cache;
 	cql_statement *statement = cql_cache_find(cache, request->text);
 
-	if (statement != NULL)
+	if (statement != NULL && !statement->is_doubted)
 		request->statement = cql_statement_share(statement);
 	else
 	{
@@ -244,7 +244,10 @@ take_statement(cql_request *request, const cql_prepared *prepared)
 			fail(request, CQL_ERROR_NO_MEMORY, false, "out of memory");
 			return;
 		}
-		cql_cache_add(cache, request->statement);
+		if (statement != NULL)
+			cql_cache_replace(cache, statement, request->statement);
+		else
+			cql_cache_add(cache, request->statement);
 	}
 	cql_request_succeed(request);
 }

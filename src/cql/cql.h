@@ -351,6 +351,9 @@ extern const cql_statement *cql_session_statement(const cql_session *session, in
 /* The next prepare of its text asks the server again; who holds the statement may go on. */
 extern void cql_session_forget_statement(cql_session *session, cql_statement *statement);
 
+/* The same of all statements, whose names and types may have changed. */
+extern void cql_session_doubt_statements(cql_session *session);
+
 extern cql_statement *cql_statement_share(cql_statement *statement);
 extern void cql_statement_release(cql_statement *statement);
 extern const char *cql_statement_text(const cql_statement *statement);

@@ -97,7 +97,7 @@ cql_prepare_submit(cql_session *session, const char *cql, cql_request **out, cql
 	request->step = CQL_STEP_PREPARE;
 	/* To prepare twice is to prepare. */
 	request->is_idempotent = true;
-	if (statement != NULL)
+	if (statement != NULL && !statement->is_doubted)
 	{
 		request->statement = cql_statement_share(statement);
 		cql_request_succeed(request);

@@ -29,6 +29,7 @@ struct cql_statement
 	const cql_keyspace *keyspace;
 	const cql_table *table;
 	cql_statement_counters counters;
+	bool is_doubted; /* the next prepare of its text asks the server */
 	/* while it is in a cache */
 	uint64_t hash;
 	cql_statement *next_in_bucket;
@@ -52,6 +53,9 @@ typedef struct cql_statement_cache
 extern cql_statement *cql_cache_find(cql_statement_cache *cache, const char *text);
 /* Takes a reference of its own; pushes the oldest out above CQL_CACHE_MAX. */
 extern void cql_cache_add(cql_statement_cache *cache, cql_statement *statement);
+/* In the place of one of the same text, whose counters it goes on with. */
+extern void cql_cache_replace(cql_statement_cache *cache, cql_statement *old,
+							  cql_statement *statement);
 extern void cql_cache_remove(cql_statement_cache *cache, cql_statement *statement);
 extern void cql_cache_clear(cql_statement_cache *cache);
 

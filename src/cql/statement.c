@@ -202,6 +202,21 @@ cql_cache_clear(cql_statement_cache *cache)
 }
 
 void
+cql_cache_replace(cql_statement_cache *cache, cql_statement *old, cql_statement *statement)
+{
+	statement->counters = old->counters;
+	cql_cache_remove(cache, old);
+	cql_cache_add(cache, statement);
+}
+
+void
+cql_session_doubt_statements(cql_session *session)
+{
+	for (cql_statement *at = session->cache.newest; at != NULL; at = at->older)
+		at->is_doubted = true;
+}
+
+void
 cql_session_forget_statement(cql_session *session, cql_statement *statement)
 {
 	cql_cache_remove(&session->cache, statement);

@@ -53,7 +53,7 @@ class Request:
         self.body = body
         self.text = self.statement = self.values = self.token = self.metadata_id = self.rule = None
         self.timeout = None  # USING TIMEOUT: a literal, or the bound cell
-        self.is_bypassing = self.is_metadata_skipped = False
+        self.is_bypassing = self.is_metadata_skipped = self.is_metadata_changed = False
         self.is_compressed = bool(flags & COMPRESSED)
 
 
@@ -317,7 +317,8 @@ class Connection:
             reader.column_spec(flags & GLOBAL_SPEC)
         spec = body[start:reader.at]
         rows = reader.rest()
-        if request.metadata_id != metadata_id(spec):
+        request.is_metadata_changed = request.metadata_id != metadata_id(spec)
+        if request.is_metadata_changed:
             return (integer(ROWS) + integer(flags | METADATA_CHANGED) + integer(count) + paging
                     + short_bytes(metadata_id(spec)) + spec + rows)
         if request.is_metadata_skipped:

@@ -9,7 +9,7 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.metadata import Murmur3Token
 from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
 
-from codec import EXECUTE, OPTIONS, PREPARE, STARTUP, murmur3, shard_of
+from codec import EXECUTE, OPTIONS, STARTUP, murmur3, shard_of
 from faults import cut, delay, error, garbage, rate_limit, reset, stall, truncate, vanish, wrong_stream
 from front import IGNORE_MSB
 from rewrite import Text
@@ -221,21 +221,6 @@ def test_bypass_cache(option, scan, lookup, front, foreign, pg):
                 query(connection, sql)
                 asked = [request for request in front.seen(EXECUTE) if "py_front.t" in request.text.original]
                 assert asked and {request.is_bypassing for request in asked} == {expected}
-
-
-def test_changed_metadata_is_told(front, foreign, pg, driver, make_server):
-    """SELECT * was prepared before a column came: its pages bring the new columns by themselves."""
-    driver.execute("CREATE TABLE IF NOT EXISTS py_front.grows (k int PRIMARY KEY)")
-    driver.execute("INSERT INTO py_front.grows (k) VALUES (1)")
-    connection = pg()
-    server = server_of(connection, foreign)
-    assert query(connection, "SELECT * FROM scylla_query('%s', 'SELECT k FROM py_front.grows') AS r (k int)"
-                 % server) == [(1,)]
-    front.clear()
-    assert query(connection, "SELECT * FROM scylla_query('%s', 'SELECT k FROM py_front.grows') AS r (k int)"
-                 % server) == [(1,)]
-    assert not front.seen(PREPARE)
-    assert front.seen(EXECUTE)
 
 
 @pytest.mark.parametrize("compression", ["lz4", "none"])

@@ -1,0 +1,16 @@
+/*
+ * Whether the nodes of a cluster have the same schema.
+ */
+#ifndef SCYLLA_AGREEMENT_H
+#define SCYLLA_AGREEMENT_H
+
+#include "bridge/session.h"
+
+/*
+ * Wait after DDL until all nodes know of it, so that what comes next finds it wherever it is asked.
+ * For ten seconds, or request_timeout if that is less: then a WARNING tells that they do not agree
+ * (a node that is down never does). Never an error of the cluster's.
+ */
+extern void scylla_schema_await_agreement(ScyllaSession *session);
+
+#endif /* SCYLLA_AGREEMENT_H */
