@@ -1,5 +1,5 @@
-"""Three real nodes: what the backend finds out about them, that requests go to replicas, and that reads
-go on when a node dies, hangs, and comes back."""
+"""Three real nodes, each in a rack of its own: what the backend finds out about them, that requests go to
+replicas, and that reads go on when a node dies, hangs, and comes back."""
 
 import os
 import re
@@ -10,9 +10,12 @@ import time
 import psycopg2
 import pytest
 
+from codec import EXECUTE
 from support import Running, failure, query, wait_until
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SCRIPT = os.path.join(TOP, "test/scripts/cassandra")
+PLACES = "dc1:r1,dc1:r2,dc1:r3"
 KEYS = 300
 READS = "DO $$ BEGIN FOR i IN 1..%d LOOP PERFORM v FROM cluster_t WHERE k = i %% %d; END LOOP; END $$"
 SCHEMAS = " UNION ".join("SELECT * FROM scylla_query('cluster', 'SELECT schema_version FROM system.%s') AS t (v uuid)"
@@ -40,11 +43,10 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster(database):
-    script = os.path.join(TOP, "test/scripts/cassandra")
     given = os.environ.get("SCYLLA_TEST_CLUSTER")  # the name of one that runs already
     name = given or "cluster"
-    output = subprocess.run([script, "env", "--name", name] if given else
-                            [script, "start", "--name", name, "--nodes", "3", "--owner", str(os.getpid())],
+    output = subprocess.run([SCRIPT, "env", "--name", name] if given else
+                            [SCRIPT, "start", "--name", name, "--places", PLACES, "--owner", str(os.getpid())],
                             stdout=subprocess.PIPE, text=True, check=True,
                             env={key: value for key, value in os.environ.items()
                                  if not key.startswith("SCYLLA_TEST_")}).stdout
@@ -53,7 +55,7 @@ def cluster(database):
     port = re.search(r"SCYLLA_TEST_PORT=(\d+)", output)[1]
     yield Cluster(os.path.join(scratch, "cassandra", name), port)
     if not given:
-        subprocess.run([script, "stop", "--name", name], check=True)
+        subprocess.run([SCRIPT, "stop", "--name", name], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +116,7 @@ def test_sustained_work_goes_to_all_replicas(site, cluster, pg):
     spread(connection, site)
     rows = query(connection, "SELECT node, dc, rack, state, shards, connections, host_id IS NOT NULL, release <> '' "
                              "FROM scylla_nodes ORDER BY node")
-    assert rows == [(cluster.name(n), "datacenter1", "rack1", "connected", None, 1, True, True) for n in (1, 2, 3)]
+    assert rows == [(cluster.name(n), "dc1", "r%d" % n, "connected", None, 1, True, True) for n in (1, 2, 3)]
     shares = query(connection, "SELECT sum(ring_share) FROM scylla_nodes")[0][0]
     assert abs(shares - 100) < 0.001
     before = dict(query(connection, SHARES % site))
@@ -126,6 +128,49 @@ def test_sustained_work_goes_to_all_replicas(site, cluster, pg):
     calls, rows, retries = query(connection, "SELECT calls, rows, retries FROM scylla_statements "
                                              "WHERE cql LIKE '%cluster_ks.t WHERE k = ?'")[0]
     assert calls == rows > 900 and retries == 0
+
+
+def test_rack_first(site, cluster, pg):
+    connection = pg()
+    make_server(connection, "cluster_rack", cluster, local_dc="dc1", local_rack="r2")
+    query(connection, "CREATE FOREIGN TABLE cluster_rack_t (k int, v text) SERVER cluster_rack "
+                      "OPTIONS (keyspace 'cluster_ks', \"table\" 't')")
+    reads = "DO $$ BEGIN FOR i IN 1..300 LOOP PERFORM v FROM cluster_rack_t WHERE k = i; END LOOP; END $$"
+    wait_until(lambda: query(connection, reads) or cluster.name(2) in connected(connection, "cluster_rack"), 60)
+    before = dict(query(connection, SHARES % "cluster_rack"))
+    query(connection, reads)
+    gained = {node: requests - before.get(node, 0)
+              for node, requests in query(connection, SHARES % "cluster_rack")}
+    assert gained[cluster.name(2)] == sum(gained.values()) == 300
+
+
+def test_conditional_writes_of_a_key_meet(site, cluster, pg, fronts):
+    """At the first of its replicas, whichever backend writes, so that they meet no rivals elsewhere."""
+    front = fronts([("127.0.0.%d" % n, cluster.port) for n in (1, 2, 3)], shards=1)
+    control = pg()
+    query(control, "CREATE SERVER cluster_front FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host '127.0.0.1', "
+                   "port '%d', connect_timeout '20s', request_timeout '60s'); "
+                   "CREATE FOREIGN TABLE cluster_front_t (k int OPTIONS (key 'partition 1', type 'int'), "
+                   "v text OPTIONS (key 'regular', type 'text')) "
+                   "SERVER cluster_front OPTIONS (keyspace 'cluster_ks', \"table\" 't')" % front.port)
+    nodes_of = {}
+    for _ in range(2):
+        backend = pg()
+        for _ in range(20):
+            query(backend, "DO $$ BEGIN FOR i IN 0..99 LOOP PERFORM v FROM cluster_front_t WHERE k = i; "
+                           "END LOOP; END $$")
+            if len(connected(backend, "cluster_front")) == 3:
+                break
+        front.clear()
+        for k in list(range(10)) * 2:
+            query(backend, "INSERT INTO cluster_front_t (k, v) VALUES (%d, 'taken') ON CONFLICT DO NOTHING" % k)
+        written = [request for request in front.seen(EXECUTE) if request.text.is_conditional]
+        assert len(written) >= 20  # more where a node had to be taught the statement
+        for request in written:
+            nodes_of.setdefault(request.token, set()).add(request.node.address)
+    assert len(nodes_of) == 10
+    assert all(len(nodes) == 1 for nodes in nodes_of.values()), nodes_of
+    assert len(set.union(*nodes_of.values())) > 1
 
 
 def test_max_connections(site, cluster, pg):
