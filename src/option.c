@@ -146,6 +146,8 @@ static const ScyllaOptionRow rows[] = {
 	{"ttl", PLACE_TABLE, FIELD(ttl_s), scylla_parse_integer, .min = 0, .max = MAX_TTL_S},
 	{"if_exists", PLACE_TABLE, FIELD(is_conditional), BOOLEAN},
 	{"direct_delete", PLACE_SERVER | PLACE_TABLE, FIELD(is_delete_direct), BOOLEAN},
+	{"read_rate", PLACE_SERVER | PLACE_TABLE, FIELD(read_rate), scylla_parse_integer, .min = 0,
+	 .max = INT_MAX},
 	{"write_rate", PLACE_SERVER | PLACE_TABLE, FIELD(write_rate), scylla_parse_integer, .min = 0,
 	 .max = INT_MAX},
 	{"allow_filtering", PLACE_SERVER | PLACE_TABLE, FIELD(can_filter), scylla_parse_filtering,

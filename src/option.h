@@ -107,7 +107,8 @@ typedef struct ScyllaOptions
 	int ttl_s;             /* of every write; negative: the remote table's own */
 	bool is_conditional;   /* UPDATE and DELETE only what exists: option if_exists */
 	bool is_delete_direct; /* DELETE of partitions and ranges without reading their rows */
-	int write_rate;        /* rows per second; 0: no limit */
+	int read_rate;         /* rows per second; 0: no limit */
+	int write_rate;        /* likewise */
 	bool can_filter;       /* option allow_filtering: auto */
 
 	ScyllaFullScan full_scan;

@@ -10,7 +10,6 @@
 #include "bridge/writer.h"
 
 #include "bridge/dialect.h"
-#include "bridge/throttle.h"
 #include "bridge/transaction.h"
 #include "bridge/wait.h"
 #include "common/hashfn.h"
@@ -43,7 +42,6 @@ struct ScyllaWriter
 	MemoryContext context;
 	dlist_node node; /* of live_writers */
 	ScyllaWriterSpec spec;
-	ScyllaThrottle throttle;
 	int level; /* of the transaction that the statement belongs to */
 	WriterSlot *slots;
 	int slot_count;
@@ -93,7 +91,6 @@ scylla_writer_new(const ScyllaWriterSpec *spec)
 
 	writer->context = CurrentMemoryContext;
 	writer->spec = *spec;
-	writer->throttle.rate = spec->rate;
 	initStringInfo(&writer->timed);
 	writer->level = scylla_transaction_level();
 	dlist_push_tail(&live_writers, &writer->node);
@@ -403,7 +400,7 @@ scylla_writer_submit(ScyllaWriter *writer, const ScyllaWrite *write)
 	uint32 partition = 0;
 	WriterSlot *slot;
 
-	scylla_throttle(&writer->throttle, 1);
+	scylla_throttle(writer->spec.throttle, 1);
 	if (is_full(writer, write->values_len))
 		wait_until(writer, has_room);
 	if (write->is_applied != NULL)

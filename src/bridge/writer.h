@@ -9,6 +9,7 @@
 
 #include "bridge/report.h"
 #include "bridge/session.h"
+#include "bridge/throttle.h"
 
 typedef struct ScyllaWriter ScyllaWriter;
 
@@ -22,8 +23,8 @@ typedef struct ScyllaWriterSpec
 	int consistency;
 	int serial_consistency; /* 0: none */
 	int max_in_flight;
-	int rate;             /* rows per second; 0: no limit */
-	const char *relation; /* keyspace.table; must live as long as the writer */
+	ScyllaThrottle *throttle; /* NULL: no limit */
+	const char *relation;     /* keyspace.table; must live as long as the writer */
 	ScyllaDescribeKey describe_key;
 	const void *describe_argument;
 } ScyllaWriterSpec;

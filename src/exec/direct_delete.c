@@ -79,7 +79,8 @@ make_writer(ScyllaDirectState *direct, const EState *owner)
 		.owner = owner,
 		.consistency = scylla_write_consistency(write->write_consistency),
 		.max_in_flight = write->max_in_flight,
-		.rate = write->write_rate,
+		.throttle =
+			scylla_throttle_get(direct->remote.relid, SCYLLA_THROTTLE_WRITE, write->write_rate),
 		.relation = direct->remote.remote_table,
 		.describe_key = describe_key,
 		.describe_argument = direct,

@@ -59,6 +59,8 @@ scylla_setup_new(ForeignScanState *node, MemoryContext parent)
 	/* The node has no relation where it gives aggregates of one. */
 	setup->remote.relid = scylla_scanned_entry(fsplan, node->ss.ps.state)->relid;
 	setup->remote.local_table = get_rel_name(setup->remote.relid);
+	setup->remote.throttle =
+		scylla_throttle_get(setup->remote.relid, SCYLLA_THROTTLE_READ, setup->plan->read_rate);
 	if (setup->plan->is_aggregated)
 		setup->combiner = scylla_combiner_new(setup->plan, setup->remote.local_table);
 	make_arms(setup, fsplan->fdw_exprs);

@@ -80,6 +80,17 @@ add_probe_context(void *arg)
 	pfree(text.data);
 }
 
+static void
+take_page(const ScyllaStream *stream, ScyllaRemote *remote)
+{
+	const cql_result *page = scylla_cursor_result(stream->cursor);
+
+	/* At the end too: what has no rows may be no answer to a SELECT at all. */
+	scylla_variant_check_page(remote, stream->variant, page);
+	if (cql_result_row_count(page) > 0)
+		scylla_throttle(remote->throttle, cql_result_row_count(page));
+}
+
 bool
 scylla_stream_poll(ScyllaStream *stream, ScyllaRemote *remote)
 {
@@ -89,9 +100,8 @@ scylla_stream_poll(ScyllaStream *stream, ScyllaRemote *remote)
 
 	error_context_stack = &context;
 	has_come = scylla_cursor_poll(stream->cursor);
-	/* At the end too: what has no rows may be no answer to a SELECT at all. */
 	if (has_come)
-		scylla_variant_check_page(remote, stream->variant, scylla_cursor_result(stream->cursor));
+		take_page(stream, remote);
 	error_context_stack = context.previous;
 	return has_come;
 }

@@ -11,6 +11,7 @@
 #include "nodes/pg_list.h"
 
 #include "bridge/cursor.h"
+#include "bridge/throttle.h"
 #include "plan/scan_plan.h"
 
 /* What all texts of a scan have in common; owned by the scan. */
@@ -21,8 +22,9 @@ typedef struct ScyllaRemote
 	Oid relid;                /* of the foreign table */
 	const char *remote_table; /* keyspace.table, for errors */
 	const char *local_table;
-	bool is_timed;    /* under statement_timeout: ScyllaDB is told what is left of it */
-	bool is_outdated; /* a page told of columns that differ in what the scan passes over */
+	ScyllaThrottle *throttle; /* of rows that are received; NULL: no limit */
+	bool is_timed;            /* under statement_timeout: ScyllaDB is told what is left of it */
+	bool is_outdated;         /* a page told of columns that differ in what the scan passes over */
 } ScyllaRemote;
 
 /*

@@ -142,6 +142,10 @@ scylla_scan_split(const ScyllaTable *table, List *quals, ScyllaScanParts *parts)
 	parts->plan.serverid = table->options->serverid;
 	parts->plan.read_consistency = table->options->read_consistency;
 	parts->plan.fetch_size = table->options->fetch_size;
+	parts->plan.read_rate = table->options->read_rate;
+	/* A page is no more than the rows of a second. */
+	if (parts->plan.read_rate > 0)
+		parts->plan.fetch_size = Min(parts->plan.fetch_size, parts->plan.read_rate);
 	parts->plan.max_in_flight = table->options->max_in_flight;
 	parts->plan.bypass_cache = table->options->bypass_cache;
 	parts->plan.has_server_timeout = table->options->has_server_timeout;

@@ -3,8 +3,8 @@
  * copy, cache and send to workers, and unpacks it. Nobody else knows the layout:
  *
  *   ((keyspace table serverid read_consistency fetch_size max_in_flight
- *     is_excess_truncated bypass_cache pid number full_scan is_delete unbound_key
- *     has_server_timeout)
+ *     is_excess_truncated bypass_cache pid number full_scan is_delete read_rate
+ *     unbound_key has_server_timeout)
  *    (is_distinct partition_limit limit_bind is_limit_sent is_reversed (order ...) lookup_param)
  *    (is_aggregated (aggregate ...) (group name ...))
  *    (column ...) (arm ...) ((local reason ...) ((what why) ...)))
@@ -151,6 +151,7 @@ encode_table(const ScyllaScanPlan *plan)
 	packed = lappend(packed, makeInteger(++last_number));
 	packed = lappend(packed, makeInteger(plan->full_scan));
 	packed = lappend(packed, makeInteger(plan->is_delete));
+	packed = lappend(packed, makeInteger(plan->read_rate));
 	packed = lappend(packed, plan->unbound_key != NULL ? makeString(plan->unbound_key) : NULL);
 	return lappend(packed, makeInteger(plan->has_server_timeout));
 }
@@ -176,8 +177,9 @@ decode_table(List *packed, ScyllaScanPlan *plan)
 	plan->bypass_cache = intVal(list_nth(packed, 7));
 	plan->full_scan = (ScyllaFullScan) intVal(list_nth(packed, 10));
 	plan->is_delete = intVal(list_nth(packed, 11)) != 0;
-	plan->unbound_key = list_nth(packed, 12) != NULL ? strVal(list_nth(packed, 12)) : NULL;
-	plan->has_server_timeout = intVal(list_nth(packed, 13)) != 0;
+	plan->read_rate = intVal(list_nth(packed, 12));
+	plan->unbound_key = list_nth(packed, 13) != NULL ? strVal(list_nth(packed, 13)) : NULL;
+	plan->has_server_timeout = intVal(list_nth(packed, 14)) != 0;
 }
 
 static List *

@@ -128,6 +128,7 @@ typedef struct ScyllaScanPlan
 	int read_consistency; /* unless the setting says otherwise when it runs */
 	int fetch_size;
 	int max_in_flight;
+	int read_rate;
 	bool is_excess_truncated;
 	ScyllaFullScan full_scan;
 	char *unbound_key; /* partition key columns that nothing compares, for its message; or NULL */
