@@ -142,6 +142,26 @@ COMMENT ON VIEW scylla_statements IS 'prepared statements of this backend';
 
 GRANT SELECT ON scylla_statements TO PUBLIC;
 
+-- Writes of all backends.
+
+CREATE FUNCTION scylla_write_progress(
+	OUT pid integer,
+	OUT relation regclass,
+	OUT started timestamp with time zone,
+	OUT rows_sent bigint,
+	OUT rows_acknowledged bigint,
+	OUT rows_failed bigint,
+	OUT bytes_sent bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+CREATE VIEW scylla_write_progress AS SELECT * FROM scylla_write_progress();
+
+COMMENT ON VIEW scylla_write_progress IS 'how far the writes are that run now in this database';
+
+GRANT SELECT ON scylla_write_progress TO PUBLIC;
+
 CREATE FUNCTION scylla_disconnect(server text)
 RETURNS boolean
 AS 'MODULE_PATHNAME'

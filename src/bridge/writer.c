@@ -10,6 +10,8 @@
 #include "bridge/writer.h"
 
 #include "bridge/dialect.h"
+#include "bridge/progress.h"
+#include "bridge/throttle.h"
 #include "bridge/transaction.h"
 #include "bridge/wait.h"
 #include "common/hashfn.h"
@@ -42,7 +44,10 @@ struct ScyllaWriter
 	MemoryContext context;
 	dlist_node node; /* of live_writers */
 	ScyllaWriterSpec spec;
-	int level; /* of the transaction that the statement belongs to */
+	ScyllaThrottle *throttle;     /* NULL: no limit */
+	bool is_shown;                /* to other backends, if there was a slot */
+	ScyllaProgressSlot *progress; /* or NULL */
+	int level;                    /* of the transaction that the statement belongs to */
 	WriterSlot *slots;
 	int slot_count;
 	int in_flight;   /* the first so many slots */
@@ -81,6 +86,8 @@ reset_writer(void *argument)
 		cql_request_free(writer->slots[i].request);
 	writer->in_flight = 0;
 	free_result(writer);
+	if (writer->progress != NULL)
+		scylla_progress_end(writer->progress);
 	dlist_delete(&writer->node);
 }
 
@@ -92,6 +99,7 @@ scylla_writer_new(const ScyllaWriterSpec *spec)
 	writer->context = CurrentMemoryContext;
 	writer->spec = *spec;
 	initStringInfo(&writer->timed);
+	writer->throttle = scylla_throttle_get(spec->relid, SCYLLA_THROTTLE_WRITE, spec->rate);
 	writer->level = scylla_transaction_level();
 	dlist_push_tail(&live_writers, &writer->node);
 	writer->callback.func = reset_writer;
@@ -181,6 +189,23 @@ settle_done(ScyllaWriter *writer)
 			settle_slot(writer, i);
 }
 
+/* ---- telling others ---- */
+
+static void
+show_progress(const ScyllaWriter *writer)
+{
+	const ScyllaWriterCounters *counters = &writer->counters;
+	ScyllaProgress progress = {
+		.sent = counters->sent,
+		.acknowledged = counters->written,
+		.failed = counters->unknown + counters->refused,
+		.bytes = counters->bytes,
+	};
+
+	if (writer->progress != NULL)
+		scylla_progress_update(writer->progress, &progress);
+}
+
 /* ---- waiting ---- */
 
 static void
@@ -192,6 +217,7 @@ wait_until(ScyllaWriter *writer, ScyllaWaitTest is_reached)
 	writer->counters.wait_us += scylla_wait_total_us() - waited_us;
 	writer->unsent_rows = 0;
 	writer->unsent_bytes = 0;
+	show_progress(writer);
 }
 
 static bool
@@ -356,6 +382,11 @@ turn_now_and_then(ScyllaWriter *writer)
 	settle_done(writer);
 	writer->unsent_rows = 0;
 	writer->unsent_bytes = 0;
+	/* Of a few rows nobody sees how far they are. */
+	if (!writer->is_shown)
+		writer->progress = scylla_progress_begin(writer->spec.relid);
+	writer->is_shown = true;
+	show_progress(writer);
 }
 
 /* As late as possible, for rows wait before they are sent. */
@@ -400,7 +431,7 @@ scylla_writer_submit(ScyllaWriter *writer, const ScyllaWrite *write)
 	uint32 partition = 0;
 	WriterSlot *slot;
 
-	scylla_throttle(writer->spec.throttle, 1);
+	scylla_throttle(writer->throttle, 1);
 	if (is_full(writer, write->values_len))
 		wait_until(writer, has_room);
 	if (write->is_applied != NULL)

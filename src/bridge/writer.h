@@ -9,7 +9,6 @@
 
 #include "bridge/report.h"
 #include "bridge/session.h"
-#include "bridge/throttle.h"
 
 typedef struct ScyllaWriter ScyllaWriter;
 
@@ -23,8 +22,9 @@ typedef struct ScyllaWriterSpec
 	int consistency;
 	int serial_consistency; /* 0: none */
 	int max_in_flight;
-	ScyllaThrottle *throttle; /* NULL: no limit */
-	const char *relation;     /* keyspace.table; must live as long as the writer */
+	int rate;             /* rows per second; 0: no limit */
+	Oid relid;            /* foreign table */
+	const char *relation; /* keyspace.table; must live as long as the writer */
 	ScyllaDescribeKey describe_key;
 	const void *describe_argument;
 } ScyllaWriterSpec;

@@ -1,16 +1,22 @@
 /*
- * Views of what this backend's sessions know and did: nodes, shards, statements.
+ * Views of what this backend's sessions know and did (nodes, shards, statements), and of what all
+ * backends write.
  *
  * They look at what is open and never open anything themselves.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_authid.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "bridge/progress.h"
 #include "bridge/session.h"
 #include "compat.h"
 #include "mb/pg_wchar.h"
@@ -20,10 +26,12 @@
 extern PGDLLEXPORT Datum scylla_nodes(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum scylla_shards(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum scylla_statements(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum scylla_write_progress(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(scylla_nodes);
 PG_FUNCTION_INFO_V1(scylla_shards);
 PG_FUNCTION_INFO_V1(scylla_statements);
+PG_FUNCTION_INFO_V1(scylla_write_progress);
 
 /* A row while it is made. */
 typedef struct Row
@@ -202,6 +210,37 @@ make_statement(uint64 index, Row *row)
 	return false;
 }
 
+/* As in PostgreSQL's own views of progress, what others do shows only to who may read all
+ * statistics. */
+static bool
+may_see(const ScyllaProgress *progress)
+{
+	return progress->databaseid == MyDatabaseId &&
+		   (has_privs_of_role(GetUserId(), progress->userid) ||
+			has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS));
+}
+
+static bool
+make_progress(uint64 index, Row *row)
+{
+	ScyllaProgress progress;
+
+	for (int at = 0; scylla_progress_next(&at, &progress);)
+	{
+		if (!may_see(&progress) || index-- > 0)
+			continue;
+		add_value(row, Int32GetDatum(progress.pid));
+		add_value(row, ObjectIdGetDatum(progress.relid));
+		add_value(row, TimestampTzGetDatum(progress.start));
+		add_number(row, progress.sent);
+		add_number(row, progress.acknowledged);
+		add_number(row, progress.failed);
+		add_number(row, progress.bytes);
+		return true;
+	}
+	return false;
+}
+
 Datum
 scylla_nodes(PG_FUNCTION_ARGS)
 {
@@ -218,4 +257,10 @@ Datum
 scylla_statements(PG_FUNCTION_ARGS)
 {
 	return give_row(fcinfo, make_statement);
+}
+
+Datum
+scylla_write_progress(PG_FUNCTION_ARGS)
+{
+	return give_row(fcinfo, make_progress);
 }

@@ -79,8 +79,8 @@ make_writer(ScyllaDirectState *direct, const EState *owner)
 		.owner = owner,
 		.consistency = scylla_write_consistency(write->write_consistency),
 		.max_in_flight = write->max_in_flight,
-		.throttle =
-			scylla_throttle_get(direct->remote.relid, SCYLLA_THROTTLE_WRITE, write->write_rate),
+		.rate = write->write_rate,
+		.relid = direct->remote.relid,
 		.relation = direct->remote.remote_table,
 		.describe_key = describe_key,
 		.describe_argument = direct,

@@ -73,8 +73,8 @@ scylla_row_writer_new(const ScyllaModifyPlan *plan, Relation relation, ScyllaSes
 		.consistency = scylla_write_consistency(plan->write_consistency),
 		.serial_consistency = plan->serial_consistency,
 		.max_in_flight = plan->max_in_flight,
-		.throttle = scylla_throttle_get(RelationGetRelid(relation), SCYLLA_THROTTLE_WRITE,
-										plan->write_rate),
+		.rate = plan->write_rate,
+		.relid = RelationGetRelid(relation),
 		.describe_key = describe_key,
 		.describe_argument = rows,
 	};

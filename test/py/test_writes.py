@@ -1,5 +1,8 @@
 """What the foreign tables write, read back by the independent driver."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from support import failure, query
@@ -98,3 +101,36 @@ def test_counters(make_keyspace, driver):
     sums[3] -= 1
     assert driver.execute("SELECT k, a, b FROM py_writes_counter.hits WHERE k = 3") == [(3, sums[3], 5)]
     assert dict((k, a) for k, a in driver.execute("SELECT k, a FROM py_writes_counter.hits")) == sums
+
+
+def wait_for(connection, sql, check):
+    """The first answer that fits: the other session does its work meanwhile."""
+    for _ in range(600):
+        rows = query(connection, sql)
+        if check(rows):
+            return rows
+        time.sleep(0.05)
+    raise AssertionError("still %s" % rows)
+
+
+def test_progress_in_another_session(table, pg):
+    """What a long INSERT has sent and what is acknowledged shows to others, and goes with it."""
+    watcher = pg()
+    watch = "SELECT * FROM scylla_write_progress WHERE pid = %d" % table.info.backend_pid
+    query(table, "ALTER FOREIGN TABLE py_writes.t OPTIONS (ADD write_rate '2000')")
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(failure, table, "INSERT INTO py_writes.t (p, c, v, d, b) " + ROW % (100000, 999999))
+        [first] = wait_for(watcher, watch, lambda rows: rows and rows[0][4] > 0)
+        [later] = wait_for(watcher, watch, lambda rows: rows and rows[0][4] > first[4])
+        _pid, relation, started, sent, acknowledged, failed, sent_bytes = later
+        assert relation == "py_writes.t" and started == first[2] and failed == 0
+        assert 0 < acknowledged <= sent and sent >= first[3] and sent_bytes > 30 * sent
+        query(watcher, "CREATE ROLE py_writes_other; SET ROLE py_writes_other")
+        assert query(watcher, watch) == []
+        query(watcher, "RESET ROLE; GRANT pg_read_all_stats TO py_writes_other; SET ROLE py_writes_other")
+        assert len(query(watcher, watch)) == 1
+        query(watcher, "RESET ROLE; DROP ROLE py_writes_other")
+        query(watcher, "SELECT pg_cancel_backend(%d)" % table.info.backend_pid)
+        assert running.result().pgcode == "57014"
+    assert query(watcher, watch) == []
+    query(table, "ALTER FOREIGN TABLE py_writes.t OPTIONS (DROP write_rate)")
