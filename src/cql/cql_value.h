@@ -259,4 +259,7 @@ extern cql_token_range cql_ring_part(uint32_t index, uint32_t count);
 /* The place of a serialized key on the ring, as CQL's token() tells it. */
 extern int64_t cql_key_token(const uint8_t *key, size_t len);
 
+/* Likewise of a stream in one of ScyllaDB's CDC logs: its id begins with the token. */
+extern int64_t cql_stream_token(const uint8_t *id, size_t len);
+
 #endif /* CQL_VALUE_H */

@@ -162,9 +162,18 @@ find_value(const cql_request_spec *spec, int index, cql_cell *cell)
 	return !values.failed;
 }
 
+static int64_t
+token_of(const cql_request *request, const void *key, size_t len)
+{
+	if (request->session->is_scylla && request->statement != NULL &&
+		request->statement->has_stream_key)
+		return cql_stream_token(key, len);
+	return cql_key_token(key, len);
+}
+
 /* The token of the partition that the bound values name; false if they name none. */
 static bool
-find_token(const cql_request_spec *spec, int64_t *token)
+find_token(const cql_request *request, const cql_request_spec *spec, int64_t *token)
 {
 	const cql_statement *statement = spec->statement;
 	uint8_t key[MAX_KEY_LEN];
@@ -180,7 +189,7 @@ find_token(const cql_request_spec *spec, int64_t *token)
 	if (!cql_key_measure(components, count, &len) || len > sizeof key)
 		return false;
 	cql_key_write(components, count, key);
-	*token = cql_key_token(key, len);
+	*token = token_of(request, key, len);
 	return true;
 }
 
@@ -200,10 +209,10 @@ aim(cql_request *request, const cql_request_spec *spec)
 	else if (spec->routing_key != NULL)
 	{
 		request->has_token = true;
-		request->token = cql_key_token(spec->routing_key, spec->routing_key_len);
+		request->token = token_of(request, spec->routing_key, spec->routing_key_len);
 	}
 	else if (spec->statement != NULL)
-		request->has_token = find_token(spec, &request->token);
+		request->has_token = find_token(request, spec, &request->token);
 }
 
 static cql_status

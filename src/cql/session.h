@@ -24,6 +24,7 @@ struct cql_statement
 	size_t metadata_id_len;
 	cql_metadata *bind;
 	cql_metadata *result;
+	bool has_stream_key; /* its partition key is the id of a CDC log's stream */
 	/* where its rows are, as far as the topology of that generation knew */
 	uint64_t generation;
 	const cql_keyspace *keyspace;

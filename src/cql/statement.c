@@ -8,6 +8,15 @@
 #include "cql/mem.h"
 #include "cql/session.h"
 
+/* ScyllaDB alone gives that name, and places the log's partitions by it. */
+static bool
+has_stream_key(const cql_metadata *bind)
+{
+	const cql_column *key = bind->key_count == 1 ? &bind->columns[bind->key_indexes[0]] : NULL;
+
+	return key != NULL && key->type->id == CQL_TYPE_BLOB && strcmp(key->name, "cdc$stream_id") == 0;
+}
+
 cql_statement *
 cql_statement_new(const char *text, const cql_prepared *prepared)
 {
@@ -31,6 +40,7 @@ cql_statement_new(const char *text, const cql_prepared *prepared)
 	}
 	statement->bind = cql_metadata_share(prepared->bind);
 	statement->result = cql_metadata_share(prepared->result);
+	statement->has_stream_key = has_stream_key(statement->bind);
 	return statement;
 }
 

@@ -78,6 +78,20 @@ the_least_hash_becomes_the_greatest_token(void **state)
 	assert_int_equal(cql_key_token(NULL, 0), INT64_MIN);
 }
 
+/* Ids that ScyllaDB's documentation shows. */
+static void
+streams_of_a_cdc_log_bring_their_token(void **state)
+{
+	static const uint8_t id[] = {0x36, 0x5f, 0xd1, 0xa9, 0xae, 0x34, 0x37, 0x39,
+								 0x54, 0x52, 0x9a, 0xc8, 0x16, 0x9d, 0xfb, 0x93};
+	static const uint8_t negative[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe, 0};
+
+	(void) state;
+	assert_int_equal(cql_stream_token(id, sizeof id), INT64_C(0x365fd1a9ae343739));
+	assert_int_equal(cql_stream_token(negative, sizeof negative), -2);
+	assert_int_equal(cql_stream_token(id, 7), INT64_MIN);
+}
+
 static int64_t
 token_of_cells(const cql_cell *cells, int count)
 {
@@ -145,6 +159,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tokens_of_every_length_are_the_server_s),
 		cmocka_unit_test(the_least_hash_becomes_the_greatest_token),
+		cmocka_unit_test(streams_of_a_cdc_log_bring_their_token),
 		cmocka_unit_test(composite_keys_have_the_server_s_tokens),
 		cmocka_unit_test(a_single_column_is_hashed_as_it_is),
 		cmocka_unit_test(keys_that_cannot_be_are_refused),

@@ -65,3 +65,9 @@ cql_key_token(const uint8_t *key, size_t len)
 	hash = cql_murmur3(key, len);
 	return hash == INT64_MIN ? INT64_MAX : hash;
 }
+
+int64_t
+cql_stream_token(const uint8_t *id, size_t len)
+{
+	return len < sizeof(int64_t) ? INT64_MIN : (int64_t) cql_get_u64(id);
+}
