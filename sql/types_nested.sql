@@ -186,13 +186,9 @@ EXPLAIN (VERBOSE, COSTS OFF) SELECT v FROM keyed WHERE l = '{1,2}' AND j = '{"a"
 ---- user-defined types change
 SELECT cql('ALTER TYPE fdw_nested.zebra ADD more text');
 SELECT cql('INSERT INTO fdw_nested.t (k, fu) VALUES (5, {lines: [{no: 1, more: ''m''}]})');
--- what was prepared before is prepared again; values from before have fewer fields
-\set VERBOSITY terse
+-- what was prepared before the DDL is prepared again; values from before have fewer fields
 SELECT as_jsonb('u', 1) -> 'lines' AS lines;
-SELECT as_jsonb('u', 1) -> 'lines' AS lines;
--- a foreign table passes over the field once, then wants the composite type to have it
-SELECT fu FROM t WHERE k = 1;
-\set VERBOSITY default
+-- a foreign table wants the composite type to have the field
 SELECT fu FROM t WHERE k = 5;
 SELECT scylla_create_types('nested_server', 'fdw_nested', 'nested_test');
 CREATE SCHEMA nested_other;
