@@ -59,6 +59,10 @@ class Run:
         self.settings = {"scylla_fdw.enable_pushdown": "on"}
         for name in rng.sample(SETTINGS, rng.choice((0, 0, 1, 2))):
             self.settings[name] = "off"
+        if rng.random() < 0.2:
+            self.settings.update(dict.fromkeys(("enable_partitionwise_aggregate", "enable_partitionwise_join"), "on"))
+        if rng.random() < 0.2:
+            self.settings.update(dict.fromkeys(("parallel_setup_cost", "parallel_tuple_cost"), "0"))
         self.is_prepared = rng.random() < 0.5
         self.is_cursor = not self.is_prepared and rng.random() < 0.3
         if self.is_prepared:
@@ -365,7 +369,6 @@ def prepare(connection, host, port):
                        "DROP SCHEMA IF EXISTS far, near CASCADE; DROP SERVER IF EXISTS {0} CASCADE;"
                        "CREATE SCHEMA far; CREATE SCHEMA near; CREATE DOMAIN near.whole AS int CHECK (VALUE <> 5); "
                        "CREATE DOMAIN near.words AS text CHECK (length(VALUE) < 100); "
-                       "CREATE FUNCTION near.tells(int) RETURNS boolean LANGUAGE plpgsql COST 0.01 AS 'BEGIN RETURN true; END'; "
                        "CREATE COLLATION near.any_case (provider = icu, "
                        "locale = 'und-u-ks-level2', deterministic = false);"
                        "CREATE SERVER {0} FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host '{1}', port '{2}', read_consistency 'one'); "

@@ -5,7 +5,7 @@
  * A shape is written as words: p0= is the first partition key column by =, p0in the same by IN,
  * c1>= a range on the second clustering column, r2> a row of the first two clustering columns, t<=
  * the token, v0= a column outside the key. Behind it may stand f (a fallback for a row), i3 (the
- * fourth index answers it) or k (CONTAINS).
+ * fourth index answers it), k (CONTAINS) or e (an entry of a map), of which several go together.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -157,6 +157,9 @@ static const Shape filters[] = {
 	{1, 0, "v0> v0= v1=", FULL, false, 0, false, "f-f"},
 	{1, 0, "v0in", FULL, false, 0, false, "-"},
 	{1, 0, "v0=k v0=k", FULL, false, 0, false, "ff"},
+	{1, 0, "v0=e v0=e v0=k", FULL, false, 0, false, "fff"},
+	{1, 0, "v0=e v0=", FULL, false, 0, false, "ff"},
+	{1, 0, "p0= v0=e", PART, true, 0, false, "+-"},
 	{1, 0, "p0>", FULL, false, 0, false, "f"},
 	{2, 2, "p0= c1=", FULL, false, 0, false, "ff"},
 	{1, 2, "p0= c1= v0<", PART, false, 0, false, "+ff"},
@@ -238,6 +241,8 @@ parse_conditions(const char *text, ScyllaAccessCondition *conditions)
 		rest = parse_operator(parse_place(word, condition), &condition->op);
 		if (rest[0] == 'k')
 			condition->form = SCYLLA_FORM_CONTAINS;
+		if (rest[0] == 'e')
+			condition->form = SCYLLA_FORM_ENTRY;
 		condition->is_fallback = rest[0] == 'f';
 		if (rest[0] == 'i')
 			condition->index = rest[1] - '0';
