@@ -1,11 +1,10 @@
 """Scans of the ring in pieces: that they cover it, how many are in flight, and workers that share them."""
 
 import struct
-import time
 
 import pytest
 
-from node import EXECUTE, delay, hold
+from node import EXECUTE, delay, error, hold
 from support import Running, query, wait_until
 
 ROWS = 1000
@@ -58,8 +57,8 @@ def assert_covered(node):
     assert [end for _, end in ranges[:-1]] == [start for start, _ in ranges[1:]]
 
 
-def workers_of(node):
-    """Connections of other processes than the leader."""
+def processes_of(node):
+    """That have asked: each has a connection of its own."""
     return {request.connection.number for request in node.seen(EXECUTE)}
 
 
@@ -83,10 +82,13 @@ def test_workers_share_the_ring(pg, make_large):
     node, table = make_large()
     connection = pg()
     share(connection)
-    node.rule(EXECUTE, delay(0.05))  # so that workers come before the leader is through
-    assert query(connection, "SELECT count(v || 'x') FROM %s" % table) == [(ROWS,)]
+    node.rule(EXECUTE, hold())  # so that workers come before the leader is through
+    running = Running(connection, "SELECT count(v || 'x') FROM %s" % table)
+    wait_until(lambda: len(processes_of(node)) > 1)
+    node.rules = []
+    wait_until(lambda: running.ended or node.release())  # also what was about to be held
+    assert running.join().rows == [(ROWS,)]
     assert_covered(node)
-    assert len(workers_of(node)) > 1
     wait_until(lambda: len(node.open_connections()) == 1)
 
 
@@ -107,7 +109,7 @@ def test_cancel_beside_workers(pg, make_large):
     share(connection)
     node.rule(EXECUTE, hold())
     running = Running(connection, "SELECT count(v || 'x') FROM %s" % table)
-    wait_until(lambda: len(workers_of(node)) > 1)
+    wait_until(lambda: len(processes_of(node)) > 1)
     query(control, "SELECT pg_cancel_backend(%d)" % running.pid)
     assert running.join().error.pgcode == "57014"
     wait_until(lambda: len(node.open_connections()) == 1)
@@ -120,7 +122,6 @@ def test_cancel_beside_workers(pg, make_large):
 
 def test_error_of_a_worker(pg, make_large):
     """It is the statement's, and the others stop."""
-    from node import error
     node, table = make_large()
     connection = pg()
     share(connection)
@@ -131,6 +132,5 @@ def test_error_of_a_worker(pg, make_large):
         query(connection, "SELECT count(v || 'x') FROM %s" % table)
     assert raised.value.pgcode == "58030"
     wait_until(lambda: len(node.open_connections()) <= 1)
-    time.sleep(0.01)
     node.rules = []
     assert query(connection, "SELECT count(v || 'x') FROM %s" % table) == [(ROWS,)]
