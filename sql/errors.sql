@@ -182,6 +182,13 @@ SELECT state, message FROM fails($$ INSERT INTO keyed (k, c) VALUES (1, 'b') $$)
 SELECT * FROM keyed;
 ALTER FOREIGN TABLE keyed ALTER c OPTIONS (SET key 'partition 2'), ALTER v OPTIONS (SET key 'clustering 1 asc');
 EXECUTE keyed (1);
+-- a clustering column more: CQL would take the DELETE of a row for one of all rows with its other key columns
+SELECT cql('DROP TABLE fdw_errors.t');
+SELECT cql('CREATE TABLE fdw_errors.t (k int, c text, v int, w int, PRIMARY KEY ((k, c), v, w))');
+SELECT cql('INSERT INTO fdw_errors.t (k, c, v, w) VALUES (1, ''a'', 42, 1)');
+SELECT cql('INSERT INTO fdw_errors.t (k, c, v, w) VALUES (1, ''a'', 42, 2)');
+SELECT * FROM fails($$ DELETE FROM keyed WHERE k + 0 = 1 $$);
+SELECT * FROM keyed;
 -- the key is longer by a column that is not shown
 SELECT cql('DROP TABLE fdw_errors.t');
 SELECT cql('CREATE TABLE fdw_errors.t (k int, c text, v int, w int, PRIMARY KEY ((k, c, w), v))');

@@ -146,3 +146,17 @@ scylla_drift_explain(ScyllaSession *session, Oid relid, const ScyllaScanPlan *pl
 	for (int i = 0; plan != NULL && i < plan->arm_count; i++)
 		check_path(table, remote, &plan->arms[i]);
 }
+
+void
+scylla_drift_check_delete(ScyllaSession *session, Oid relid, int clustering_count)
+{
+	const ScyllaOptions *options = scylla_options_of_table(relid, session->userid);
+	const ScyllaRemoteTable *remote =
+		scylla_schema_find_table(session, options->keyspace, options->table);
+	int count = 0;
+
+	for (int i = 0; remote != NULL && i < remote->column_count; i++)
+		count += remote->columns[i].role == SCYLLA_KEY_CLUSTERING;
+	if (count > clustering_count)
+		scylla_drift_explain(session, relid, NULL);
+}

@@ -32,4 +32,11 @@ extern void scylla_drift_raise(ScyllaSession *session, const ScyllaStatement *st
  */
 extern void scylla_drift_explain(ScyllaSession *session, Oid relid, const ScyllaScanPlan *plan);
 
+/*
+ * The same before a DELETE of rows, which CQL takes as one of ranges of them where the remote
+ * clustering key has become longer than so many columns: nobody else notices it. Asks the cluster
+ * only if this backend does not know the schema.
+ */
+extern void scylla_drift_check_delete(ScyllaSession *session, Oid relid, int clustering_count);
+
 #endif /* SCYLLA_DRIFT_H */

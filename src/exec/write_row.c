@@ -317,6 +317,9 @@ prepare_target(ScyllaRowWriter *rows, ScyllaModifyTarget kind)
 	target->converters = palloc0(Max(plan->column_count, 1) * sizeof(ScyllaConverter *));
 	for (int i = 0; i < plan->column_count; i++)
 		target->bind_count += scylla_modify_plan_binds(plan, &plan->columns[i], kind);
+	if (plan->kind == SCYLLA_MODIFY_DELETE && kind == SCYLLA_TARGET_ROW)
+		scylla_drift_check_delete(rows->session, RelationGetRelid(rows->relation),
+								  plan->clustering_count);
 	prepare_statement(rows, target);
 	target->is_in_order = true;
 	for (int i = 1; i < target->bind_count; i++)

@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg2
 import pytest
 
 from support import failure, query
@@ -134,3 +135,41 @@ def test_progress_in_another_session(table, pg):
         assert running.result().pgcode == "57014"
     assert query(watcher, watch) == []
     query(table, "ALTER FOREIGN TABLE py_writes.t OPTIONS (DROP write_rate)")
+
+
+def test_extraction_goes_on_where_a_session_was_killed(make_keyspace, driver, pg):
+    """Two sessions share a table's pieces; what one leaves behind when it is killed the other does."""
+    connection = make_keyspace("py_extract")
+    driver.execute("CREATE TABLE py_extract.t (k int PRIMARY KEY, v text)")
+    query(connection, """
+        CREATE FOREIGN TABLE py_extract.t (k int, v text, token bigint OPTIONS (function 'token')) SERVER py_extract;
+        INSERT INTO py_extract.t (k, v) SELECT g, 'v' || g FROM generate_series(1, 2000) g;
+        CREATE TABLE py_extract.copy (k int, v text);
+        CREATE TABLE py_extract.job AS SELECT start_token, end_token, false AS is_done
+            FROM scylla_partition_ranges('py_extract.t', 40);
+        CREATE PROCEDURE py_extract.work() LANGUAGE plpgsql AS $$
+        DECLARE
+            piece py_extract.job;
+        BEGIN
+            LOOP
+                SELECT * INTO piece FROM py_extract.job WHERE NOT is_done LIMIT 1 FOR UPDATE SKIP LOCKED;
+                EXIT WHEN NOT FOUND;
+                INSERT INTO py_extract.copy SELECT k, v FROM py_extract.t
+                    WHERE token > piece.start_token AND token <= piece.end_token;
+                UPDATE py_extract.job SET is_done = true WHERE start_token = piece.start_token;
+                PERFORM pg_sleep(0.05);
+                COMMIT;
+            END LOOP;
+        END $$""")
+    killed, other = pg(), pg()
+    done = "SELECT count(*) FROM py_extract.job WHERE is_done"
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(failure, killed, "CALL py_extract.work()")
+        wait_for(connection, done, lambda rows: rows[0][0] > 0)
+        query(connection, "SELECT pg_terminate_backend(%d)" % killed.info.backend_pid)
+        assert isinstance(first.result(), psycopg2.OperationalError)
+        [(before,)] = query(connection, done)
+        assert before < 40
+        pool.submit(query, other, "CALL py_extract.work()").result()
+    assert query(connection, done) == [(40,)]
+    assert query(connection, "SELECT count(*), count(DISTINCT k) FROM py_extract.copy") == [(2000, 2000)]
