@@ -43,7 +43,7 @@ DECLARE
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (VERBOSE, COSTS OFF) ' || query LOOP
 		line := ltrim(line);
-		IF line ~ '^(-> +)?Foreign Scan|^(Remote CQL|Access|Bind|Local):|^One-Time Filter: false' THEN
+		IF line ~ '^(-> +)?(Async )?Foreign Scan|^(Remote CQL|Access|Bind|Local):|^One-Time Filter: false' THEN
 			RETURN NEXT regexp_replace(line, '\$\d+|\(InitPlan \d+\)\.col1', '$n', 'g');
 		END IF;
 	END LOOP;
