@@ -8,8 +8,8 @@
 
 #include "command/analyze.h"
 #include "command/import.h"
-#include "exec/direct_delete.h"
 #include "exec/async.h"
+#include "exec/direct_delete.h"
 #include "exec/explain.h"
 #include "exec/lookup_join.h"
 #include "exec/modify.h"
