@@ -122,13 +122,13 @@ def lz4_unpack(data):
     """[int] length and one block."""
     out, at = bytearray(), 4
 
-    def length(first):
+    def length(nibble):
         nonlocal at
-        total = first
-        while first in (15, 255):
-            first = data[at]
+        total, more = nibble, nibble == 15
+        while more:
+            total += data[at]
+            more = data[at] == 255
             at += 1
-            total += first
         return total
 
     while at < len(data):

@@ -4,7 +4,7 @@ limits and cancels take effect while the Append waits."""
 import pytest
 
 from node import EXECUTE, hold, stall
-from support import Running, failure, query, wait_until
+from support import Running, failure, query
 
 ROWS = [[(k, "v%d" % k) for k in range(10)], [(k, "w%d" % k) for k in range(10)]]
 
@@ -32,7 +32,8 @@ def test_both_are_asked(pg, make_pair):
     connection = pg()
     assert query(connection, "EXPLAIN (COSTS OFF) " + sql)[1][0].startswith("  ->  Async Foreign Scan")
     running = Running(connection, sql)
-    wait_until(lambda: one.seen(EXECUTE) and two.seen(EXECUTE))
+    one.wait(lambda: one.held)
+    two.wait(lambda: two.held)
     two.release()
     one.release()
     assert sorted(running.join().rows) == sorted(values(ROWS[0] + ROWS[1]))
@@ -42,11 +43,13 @@ def test_both_are_asked(pg, make_pair):
 def test_who_answers_is_read(late, pg, make_pair):
     """Rows of the one come while the other says nothing."""
     one, two, sql = make_pair()
-    (one, two)[late].rule(EXECUTE, hold())
+    silent = (one, two)[late]
+    silent.rule(EXECUTE, hold())
     connection = pg()
     query(connection, "BEGIN; DECLARE c CURSOR FOR " + sql)
     assert query(connection, "FETCH 10 FROM c") == values(ROWS[1 - late])
-    (one, two)[late].release()
+    silent.wait(lambda: silent.held)
+    silent.release()
     assert query(connection, "FETCH ALL FROM c") == values(ROWS[late])
     query(connection, "COMMIT")
 
@@ -58,6 +61,7 @@ def test_rows_that_are_filtered_out(pg, make_pair):
     connection = pg()
     query(connection, "BEGIN; DECLARE c CURSOR FOR SELECT v FROM (%s) x WHERE length(v || 'x') = 3 AND v LIKE '%%3'" % sql)
     assert query(connection, "FETCH 1 FROM c") == [("w3",)]
+    one.wait(lambda: one.held)
     one.release()
     assert query(connection, "FETCH ALL FROM c") == [("v3",)]
     query(connection, "COMMIT")
@@ -83,7 +87,8 @@ def test_cancel(how, pg, make_pair):
     if how == "timeout":
         query(connection, "SET statement_timeout = '300ms'")
     running = Running(connection, sql)
-    wait_until(lambda: one.seen(EXECUTE) and two.seen(EXECUTE))
+    one.wait(lambda: one.held)
+    two.wait(lambda: two.held)
     if how == "cancel":
         query(control, "SELECT pg_cancel_backend(%d)" % running.pid)
     assert running.join(10).error.pgcode == "57014"

@@ -1,6 +1,7 @@
 """The Scylla front (test/front), judged by the independent driver for ScyllaDB: it must see the shards
 and the tablets that the front claims. And our driver behind it."""
 
+import ctypes
 import random
 
 import pytest
@@ -9,7 +10,7 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.metadata import Murmur3Token
 from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
 
-from codec import EXECUTE, OPTIONS, STARTUP, murmur3, shard_of
+from codec import EXECUTE, OPTIONS, STARTUP, integer, lz4_pack, lz4_unpack, murmur3, shard_of
 from faults import cut, delay, error, garbage, rate_limit, reset, stall, truncate, vanish, wrong_stream
 from front import IGNORE_MSB
 from rewrite import Text
@@ -178,6 +179,18 @@ def test_tokens(driver):
         assert murmur3(key) == Murmur3Token.from_key(key).value
     for shards in (1, 3, 12, 255):
         assert 0 <= shard_of(2**63 - 1, shards, 0) < shards
+
+
+def test_lz4():
+    """Blocks of the library, with literals and matches of every length that is written differently."""
+    library = ctypes.CDLL("liblz4.so.1")
+    random.seed(3)
+    for length in list(range(60)) + [269, 270, 271, 284, 285, 286, 524, 525, 526]:
+        for body in (random.randbytes(length), random.randbytes(30) + bytes(length), random.randbytes(length) * 2):
+            block = ctypes.create_string_buffer(len(body) + 100)
+            packed = library.LZ4_compress_default(body, block, len(body), len(block))
+            assert lz4_unpack(integer(len(body)) + block.raw[:packed]) == body
+            assert lz4_unpack(lz4_pack(body)) == body
 
 
 # ---- our driver ----
