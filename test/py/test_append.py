@@ -4,7 +4,7 @@ limits and cancels take effect while the Append waits."""
 import pytest
 
 from node import EXECUTE, hold, stall
-from support import Running, failure, query
+from support import Running, failure, query, wait_until
 
 ROWS = [[(k, "v%d" % k) for k in range(10)], [(k, "w%d" % k) for k in range(10)]]
 
@@ -87,8 +87,7 @@ def test_cancel(how, pg, make_pair):
     if how == "timeout":
         query(connection, "SET statement_timeout = '300ms'")
     running = Running(connection, sql)
-    one.wait(lambda: one.held)
-    two.wait(lambda: two.held)
+    wait_until(lambda: one.seen(EXECUTE) and two.seen(EXECUTE))
     if how == "cancel":
         query(control, "SELECT pg_cancel_backend(%d)" % running.pid)
     assert running.join(10).error.pgcode == "57014"
