@@ -193,17 +193,25 @@ ask(ScyllaLookahead *ahead, const ScyllaProbe *probe, uint32 hash)
 	return asked;
 }
 
-ScyllaAsked *
-scylla_lookahead_ask(ScyllaLookahead *ahead, const ScyllaProbe *probe)
+/* What was asked already is shared by all who hold it. */
+static ScyllaAsked *
+hold(ScyllaLookahead *ahead, const ScyllaProbe *probe)
 {
 	uint32 hash = hash_probe(probe);
 	ScyllaAsked *asked = find_asked(ahead, probe, hash);
 
-	if (asked != NULL)
-		ahead->counts.duplicates++;
-	else
+	if (asked == NULL)
 		asked = ask(ahead, probe, hash);
 	asked->holders++;
+	return asked;
+}
+
+ScyllaAsked *
+scylla_lookahead_ask(ScyllaLookahead *ahead, const ScyllaProbe *probe)
+{
+	ScyllaAsked *asked = hold(ahead, probe);
+
+	ahead->counts.duplicates += asked->holders > 1;
 	return asked;
 }
 
@@ -230,15 +238,7 @@ scylla_lookahead_begin(ScyllaLookahead *ahead, ScyllaNextProbe next_probe, void 
 
 	scylla_lookahead_end(ahead);
 	while (next_probe(argument, &probe))
-	{
-		uint32 hash = hash_probe(&probe);
-		ScyllaAsked *asked = find_asked(ahead, &probe, hash);
-
-		if (asked == NULL)
-			asked = ask(ahead, &probe, hash);
-		asked->holders++;
-		ahead->run = lappend(ahead->run, asked);
-	}
+		ahead->run = lappend(ahead->run, hold(ahead, &probe));
 	MemoryContextSwitchTo(old);
 }
 
