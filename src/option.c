@@ -68,6 +68,14 @@ static const struct
 #define FIELD(member) offsetof(ScyllaOptions, member)
 #define COLUMN_FIELD(member) offsetof(ScyllaColumnOptions, member)
 #define IMPORT_FIELD(member) offsetof(ScyllaImportOptions, member)
+/* A field of int gets the place of its word, in the order of the enum that option.h names. */
+#define WORDS(...)                 \
+	.words = (const char *const[]) \
+	{                              \
+		__VA_ARGS__, NULL          \
+	}
+#define WORD(...) .parse = scylla_parse_word, WORDS(__VA_ARGS__)
+#define EITHER(...) .parse = scylla_parse_either, WORDS(__VA_ARGS__)
 #define TIMEOUT                      \
 	.min = 1, .max = MAX_TIMEOUT_MS, \
 	.allowed = "a duration from 1ms to 1h, as 500ms or 5s; a bare number is milliseconds"
@@ -97,18 +105,17 @@ static const ScyllaOptionRow rows[] = {
 	{"retries", PLACE_SERVER, FIELD(max_retries), scylla_parse_integer, .min = 0,
 	 .max = MAX_RETRIES},
 
-	{"sslmode", PLACE_SERVER, FIELD(tls_mode), scylla_parse_tls_mode,
-	 .allowed = "disable, require, verify-ca or verify-full"},
-	{"sslrootcert", PLACE_SERVER | PLACE_MAPPING, FIELD(tls_roots), PEM(CQL_PEM_ROOTS),
+	/* libpq's other words may fall back to plain text, and are none. */
+	{"sslmode", PLACE_SERVER, FIELD(tls.mode),
+	 WORD("disable", "require", "verify-ca", "verify-full")},
+	{"sslrootcert", PLACE_SERVER | PLACE_MAPPING, FIELD(tls.roots), PEM(CQL_PEM_ROOTS),
 	 .allowed = "PEM text, the absolute path of a file with it, or system"},
-	{"sslcert", PLACE_SERVER | PLACE_MAPPING, FIELD(tls_certificate), PEM(CQL_PEM_CERTIFICATE),
+	{"sslcert", PLACE_SERVER | PLACE_MAPPING, FIELD(tls.certificate), PEM(CQL_PEM_CERTIFICATE),
 	 .allowed = "PEM text, or the absolute path of a file with it"},
-	{"sslkey", PLACE_SERVER | PLACE_MAPPING, FIELD(tls_key), PEM(CQL_PEM_KEY), .is_secret = true,
+	{"sslkey", PLACE_SERVER | PLACE_MAPPING, FIELD(tls.key), PEM(CQL_PEM_KEY), .is_secret = true,
 	 .allowed = "PEM text, or the absolute path of a file with it"},
-	{"ssl_min_protocol_version", PLACE_SERVER, FIELD(tls_min_version), scylla_parse_tls_version,
-	 .allowed = "TLSv1.2 or TLSv1.3"},
-	{"compression", PLACE_SERVER, FIELD(compression), scylla_parse_compression,
-	 .allowed = "none or lz4"},
+	{"ssl_min_protocol_version", PLACE_SERVER, FIELD(tls.min_version), WORD("TLSv1.2", "TLSv1.3")},
+	{"compression", PLACE_SERVER, FIELD(compression), WORD("none", "lz4")},
 
 	{"keyspace", PLACE_SERVER | PLACE_TABLE, FIELD(keyspace), NAME},
 	{"table", PLACE_TABLE, FIELD(table), NAME},
@@ -120,12 +127,11 @@ static const ScyllaOptionRow rows[] = {
 	 LEVEL(SCYLLA_LEVEL_SERIAL)},
 	{"fetch_size", PLACE_SERVER | PLACE_TABLE, FIELD(fetch_size), scylla_parse_integer, .min = 1,
 	 .max = MAX_FETCH_SIZE},
-	{"excess_precision", PLACE_SERVER | PLACE_TABLE, FIELD(excess_precision),
-	 scylla_parse_excess_precision, .allowed = "error or truncate"},
-	{"full_scan", PLACE_SERVER | PLACE_TABLE, FIELD(full_scan), scylla_parse_full_scan,
-	 .allowed = "allow, warn or deny"},
-	{"bypass_cache", PLACE_SERVER | PLACE_TABLE, FIELD(bypass_cache), scylla_parse_bypass_cache,
-	 .allowed = "auto, true or false"},
+	{"excess_precision", PLACE_SERVER | PLACE_TABLE, FIELD(is_excess_truncated),
+	 EITHER("error", "truncate")},
+	{"full_scan", PLACE_SERVER | PLACE_TABLE, FIELD(full_scan), WORD("allow", "warn", "deny")},
+	{"bypass_cache", PLACE_SERVER | PLACE_TABLE, FIELD(bypass_cache),
+	 WORD("auto", "true", "false")},
 	{"server_timeout", PLACE_SERVER | PLACE_TABLE, FIELD(has_server_timeout), BOOLEAN},
 	{"indexes", PLACE_TABLE, FIELD(indexes), scylla_parse_indexes,
 	 .allowed =
@@ -141,8 +147,7 @@ static const ScyllaOptionRow rows[] = {
 	{"async_capable", PLACE_SERVER | PLACE_TABLE, FIELD(is_async), BOOLEAN},
 	{"updatable", PLACE_SERVER | PLACE_TABLE, FIELD(is_updatable), BOOLEAN},
 	{"truncatable", PLACE_SERVER | PLACE_TABLE, FIELD(is_truncatable), BOOLEAN},
-	{"insert_nulls", PLACE_SERVER | PLACE_TABLE, FIELD(insert_nulls), scylla_parse_insert_nulls,
-	 .allowed = "null or unset"},
+	{"insert_nulls", PLACE_SERVER | PLACE_TABLE, FIELD(is_null_unset), EITHER("null", "unset")},
 	{"ttl", PLACE_TABLE, FIELD(ttl_s), scylla_parse_integer, .min = 0, .max = MAX_TTL_S},
 	{"if_exists", PLACE_TABLE, FIELD(is_conditional), BOOLEAN},
 	{"direct_delete", PLACE_SERVER | PLACE_TABLE, FIELD(is_delete_direct), BOOLEAN},
@@ -150,14 +155,13 @@ static const ScyllaOptionRow rows[] = {
 	 .max = INT_MAX},
 	{"write_rate", PLACE_SERVER | PLACE_TABLE, FIELD(write_rate), scylla_parse_integer, .min = 0,
 	 .max = INT_MAX},
-	{"allow_filtering", PLACE_SERVER | PLACE_TABLE, FIELD(can_filter), scylla_parse_filtering,
-	 .allowed = "auto or off"},
+	{"allow_filtering", PLACE_SERVER | PLACE_TABLE, FIELD(can_filter), EITHER("off", "auto")},
 	{"fdw_startup_cost", PLACE_SERVER, FIELD(startup_cost), COST},
 	{"fdw_tuple_cost", PLACE_SERVER, FIELD(tuple_cost), COST},
 
-	{"user", PLACE_MAPPING, FIELD(user), NAME},
-	{"password", PLACE_MAPPING, FIELD(password), scylla_parse_any_text, .is_secret = true},
-	{"password_required", PLACE_MAPPING, FIELD(is_password_required), BOOLEAN,
+	{"user", PLACE_MAPPING, FIELD(login.user), NAME},
+	{"password", PLACE_MAPPING, FIELD(login.password), scylla_parse_any_text, .is_secret = true},
+	{"password_required", PLACE_MAPPING, FIELD(login.is_password_required), BOOLEAN,
 	 .guard = scylla_guard_password_required},
 
 	{"column", PLACE_COLUMN, COLUMN_FIELD(column), NAME},
@@ -173,7 +177,7 @@ static const ScyllaOptionRow rows[] = {
 	{"import_views", PLACE_IMPORT, IMPORT_FIELD(has_views), BOOLEAN},
 	{"import_cdc", PLACE_IMPORT, IMPORT_FIELD(has_cdc), BOOLEAN},
 	{"import_collate", PLACE_IMPORT, IMPORT_FIELD(has_collate), BOOLEAN},
-	{"case", PLACE_IMPORT, IMPORT_FIELD(is_lowered), scylla_parse_case, .allowed = "keep or lower"},
+	{"case", PLACE_IMPORT, IMPORT_FIELD(is_lowered), EITHER("keep", "lower")},
 };
 
 /* ---- errors ---- */
@@ -256,12 +260,30 @@ raise_unknown(const char *name, int place)
 									: errhint("It has no options.")));
 }
 
+/* "a, b or c" */
+static char *
+list_words(const char *const *words)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; words[i] != NULL; i++)
+		appendStringInfo(&list, "%s%s",
+						 i == 0                 ? ""
+						 : words[i + 1] == NULL ? " or "
+												: ", ",
+						 words[i]);
+	return list.data;
+}
+
 static void
 raise_bad_value(const ScyllaOptionRow *row, const char *value)
 {
 	const char *allowed = row->allowed;
 
-	if (allowed == NULL && row->level_use != 0)
+	if (row->words != NULL)
+		allowed = list_words(row->words);
+	else if (allowed == NULL && row->level_use != 0)
 		allowed = scylla_consistency_list(row->level_use);
 	else if (allowed == NULL)
 		allowed = psprintf("an integer from %d to %d", row->min, row->max);
@@ -391,12 +413,11 @@ collect_options(Oid serverid, Oid userid, List *table_definitions)
 	options->is_shard_aware = true;
 	options->idle_timeout_ms = 5 * 60 * 1000;
 	options->max_retries = 2;
-	options->is_password_required = true;
+	options->login.is_password_required = true;
 	options->read_consistency = CQL_CONSISTENCY_LOCAL_QUORUM;
 	options->write_consistency = CQL_CONSISTENCY_LOCAL_QUORUM;
 	options->serial_consistency = CQL_CONSISTENCY_LOCAL_SERIAL;
 	options->fetch_size = 5000;
-	options->excess_precision = SCYLLA_EXCESS_ERROR;
 	options->is_view_used = true;
 	options->max_in_flight = 1024;
 	options->batch_size = 1000;
@@ -404,7 +425,6 @@ collect_options(Oid serverid, Oid userid, List *table_definitions)
 	options->is_async = true;
 	options->is_updatable = true;
 	options->is_truncatable = true;
-	options->insert_nulls = SCYLLA_INSERT_NULL;
 	options->ttl_s = -1;
 	options->can_filter = true;
 	options->has_server_timeout = true;
@@ -414,7 +434,8 @@ collect_options(Oid serverid, Oid userid, List *table_definitions)
 
 	read_options(server->options, PLACE_SERVER, false, options);
 	if (OidIsValid(userid))
-		read_options(find_mapping(serverid, userid, &options->umid), PLACE_MAPPING, false, options);
+		read_options(find_mapping(serverid, userid, &options->login.umid), PLACE_MAPPING, false,
+					 options);
 	read_options(table_definitions, PLACE_TABLE, false, options);
 
 	foreach (cell, options->hosts)

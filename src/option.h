@@ -19,20 +19,6 @@ typedef struct ScyllaHost
 	int port;
 } ScyllaHost;
 
-/* What to do with digits that the other side's type cannot hold. */
-typedef enum ScyllaExcessPrecision
-{
-	SCYLLA_EXCESS_ERROR,
-	SCYLLA_EXCESS_TRUNCATE
-} ScyllaExcessPrecision;
-
-/* What becomes of a NULL that INSERT or COPY gives. */
-typedef enum ScyllaInsertNulls
-{
-	SCYLLA_INSERT_NULL, /* it is written: a tombstone */
-	SCYLLA_INSERT_UNSET /* the column is left out */
-} ScyllaInsertNulls;
-
 /* What a plan that reads the whole ring does when it runs. */
 typedef enum ScyllaFullScan
 {
@@ -48,6 +34,25 @@ typedef enum ScyllaBypassCache
 	SCYLLA_BYPASS_ALL,
 	SCYLLA_BYPASS_NONE
 } ScyllaBypassCache;
+
+/* Texts are PEM or a file's path, and as typed; NULL: not set. */
+typedef struct ScyllaTlsOptions
+{
+	int mode;        /* cql_tls_mode */
+	int min_version; /* cql_tls_version */
+	char *roots;     /* may be "system" */
+	char *certificate;
+	char *key;
+} ScyllaTlsOptions;
+
+/* Who the cluster is told that asks: from the user mapping. */
+typedef struct ScyllaLogin
+{
+	Oid umid; /* InvalidOid: the user has none */
+	char *user;
+	char *password;
+	bool is_password_required;
+} ScyllaLogin;
 
 /*
  * Options of a server, with the mapping of a user and with a table where one is given (a table's
@@ -72,46 +77,35 @@ typedef struct ScyllaOptions
 	int max_lifetime_ms; /* likewise */
 	int max_retries;
 
-	/* TLS: texts are PEM or a file's path, and as typed; NULL: not set */
-	int tls_mode;        /* cql_tls_mode */
-	int tls_min_version; /* cql_tls_version */
-	char *tls_roots;     /* may be "system" */
-	char *tls_certificate;
-	char *tls_key;
-
-	/* identity: from the user mapping */
-	Oid umid; /* InvalidOid: the user has none */
-	char *user;
-	char *password;
-	bool is_password_required;
+	ScyllaTlsOptions tls;
+	ScyllaLogin login;
 
 	/* remote table; NULL without a table (keyspace may be the server's) */
 	char *keyspace;
 	char *table;
 
 	/* reading and writing */
-	int read_consistency;   /* cql_consistency; to be asked through scylla_read_consistency() */
-	int write_consistency;  /* likewise */
-	int serial_consistency; /* of conditional writes */
-	int fetch_size;         /* rows of a page */
-	ScyllaExcessPrecision excess_precision;
-	int bypass_cache;        /* ScyllaBypassCache */
-	bool has_server_timeout; /* ScyllaDB is told what is left of statement_timeout */
-	int max_in_flight;       /* requests of one statement */
-	bool is_parallel;        /* workers may read it */
-	bool is_async;           /* Append may read others meanwhile: option async_capable */
-	int batch_size;          /* rows that PostgreSQL hands over at once where that helps */
+	int read_consistency;     /* cql_consistency; to be asked through scylla_read_consistency() */
+	int write_consistency;    /* likewise */
+	int serial_consistency;   /* of conditional writes */
+	int fetch_size;           /* rows of a page */
+	bool is_excess_truncated; /* digits that the other side's type cannot hold; else an error */
+	int bypass_cache;         /* ScyllaBypassCache */
+	bool has_server_timeout;  /* ScyllaDB is told what is left of statement_timeout */
+	int max_in_flight;        /* requests of one statement */
+	bool is_parallel;         /* workers may read it */
+	bool is_async;            /* Append may read others meanwhile: option async_capable */
+	int batch_size;           /* rows that PostgreSQL hands over at once where that helps */
 	bool is_updatable;
 	bool is_truncatable;
-	ScyllaInsertNulls insert_nulls;
+	bool is_null_unset;    /* a NULL that INSERT or COPY gives is left out, no tombstone */
 	int ttl_s;             /* of every write; negative: the remote table's own */
 	bool is_conditional;   /* UPDATE and DELETE only what exists: option if_exists */
 	bool is_delete_direct; /* DELETE of partitions and ranges without reading their rows */
 	int read_rate;         /* rows per second; 0: no limit */
 	int write_rate;        /* likewise */
 	bool can_filter;       /* option allow_filtering: auto */
-
-	ScyllaFullScan full_scan;
+	int full_scan;         /* ScyllaFullScan */
 
 	/* planner */
 	List *indexes;     /* of ScyllaIndex: what IMPORT found */

@@ -78,66 +78,30 @@ scylla_parse_consistency(const ScyllaOptionRow *row, const char *text, void *fie
 	return true;
 }
 
-bool
-scylla_parse_excess_precision(const ScyllaOptionRow *row, const char *text, void *field)
+/* The text's place among the row's words; negative: it is none of them. */
+static int
+find_word(const ScyllaOptionRow *row, const char *text)
 {
-	if (pg_strcasecmp(text, "error") == 0)
-		*(ScyllaExcessPrecision *) field = SCYLLA_EXCESS_ERROR;
-	else if (pg_strcasecmp(text, "truncate") == 0)
-		*(ScyllaExcessPrecision *) field = SCYLLA_EXCESS_TRUNCATE;
-	else
-		return false;
-	return true;
+	for (int i = 0; row->words[i] != NULL; i++)
+		if (pg_strcasecmp(text, row->words[i]) == 0)
+			return i;
+	return -1;
 }
 
-/* A word's place among `words`, which end with NULL, becomes the field. */
-static bool
-parse_word(const char *const *words, const char *text, int *field)
+bool
+scylla_parse_word(const ScyllaOptionRow *row, const char *text, void *field)
 {
-	for (int i = 0; words[i] != NULL; i++)
-	{
-		if (pg_strcasecmp(text, words[i]) != 0)
-			continue;
-		*field = i;
-		return true;
-	}
-	return false;
+	*(int *) field = find_word(row, text);
+	return *(int *) field >= 0;
 }
 
-/* In the order of cql_compression. */
 bool
-scylla_parse_compression(const ScyllaOptionRow *row, const char *text, void *field)
+scylla_parse_either(const ScyllaOptionRow *row, const char *text, void *field)
 {
-	static const char *const words[] = {"none", "lz4", NULL};
+	int word = find_word(row, text);
 
-	return parse_word(words, text, field);
-}
-
-/* In the order of ScyllaBypassCache. */
-bool
-scylla_parse_bypass_cache(const ScyllaOptionRow *row, const char *text, void *field)
-{
-	static const char *const words[] = {"auto", "true", "false", NULL};
-
-	return parse_word(words, text, field);
-}
-
-/* In the order of cql_tls_mode. libpq's other words may fall back to plain text, and are none. */
-bool
-scylla_parse_tls_mode(const ScyllaOptionRow *row, const char *text, void *field)
-{
-	static const char *const words[] = {"disable", "require", "verify-ca", "verify-full", NULL};
-
-	return parse_word(words, text, field);
-}
-
-/* In the order of cql_tls_version. */
-bool
-scylla_parse_tls_version(const ScyllaOptionRow *row, const char *text, void *field)
-{
-	static const char *const words[] = {"TLSv1.2", "TLSv1.3", NULL};
-
-	return parse_word(words, text, field);
+	*(bool *) field = word == 1;
+	return word >= 0;
 }
 
 bool
@@ -154,52 +118,6 @@ scylla_parse_pem(const ScyllaOptionRow *row, const char *text, void *field)
 
 	return (is_word || is_absolute_path(text) || scylla_is_pem(text)) &&
 		   scylla_parse_any_text(row, text, field);
-}
-
-bool
-scylla_parse_insert_nulls(const ScyllaOptionRow *row, const char *text, void *field)
-{
-	if (pg_strcasecmp(text, "null") == 0)
-		*(ScyllaInsertNulls *) field = SCYLLA_INSERT_NULL;
-	else if (pg_strcasecmp(text, "unset") == 0)
-		*(ScyllaInsertNulls *) field = SCYLLA_INSERT_UNSET;
-	else
-		return false;
-	return true;
-}
-
-bool
-scylla_parse_full_scan(const ScyllaOptionRow *row, const char *text, void *field)
-{
-	static const char *const words[] = {
-		[SCYLLA_FULL_SCAN_ALLOW] = "allow",
-		[SCYLLA_FULL_SCAN_WARN] = "warn",
-		[SCYLLA_FULL_SCAN_DENY] = "deny",
-	};
-
-	for (size_t i = 0; i < lengthof(words); i++)
-		if (pg_strcasecmp(text, words[i]) == 0)
-		{
-			*(ScyllaFullScan *) field = (ScyllaFullScan) i;
-			return true;
-		}
-	return false;
-}
-
-/* allow_filtering: auto, off */
-bool
-scylla_parse_filtering(const ScyllaOptionRow *row, const char *text, void *field)
-{
-	*(bool *) field = pg_strcasecmp(text, "auto") == 0;
-	return *(bool *) field || pg_strcasecmp(text, "off") == 0;
-}
-
-/* case: keep, lower */
-bool
-scylla_parse_case(const ScyllaOptionRow *row, const char *text, void *field)
-{
-	*(bool *) field = pg_strcasecmp(text, "lower") == 0;
-	return *(bool *) field || pg_strcasecmp(text, "keep") == 0;
 }
 
 /* One contact point, which may be changed in place; NULL if it is none. */

@@ -16,7 +16,8 @@ struct ScyllaOptionRow
 	size_t offset; /* of its field, in the struct of those places */
 	/* Puts a text's value into the field; false: it is no value of this option. */
 	bool (*parse)(const ScyllaOptionRow *row, const char *text, void *field);
-	const char *allowed; /* what is, after "Allowed: "; NULL: range or level_use tells */
+	const char *allowed;      /* what is, after "Allowed: "; NULL: words, range or level_use tell */
+	const char *const *words; /* that it may be; the last is NULL */
 	int min;
 	int max;
 	int level_use;
@@ -34,17 +35,10 @@ extern bool scylla_parse_integer(const ScyllaOptionRow *row, const char *text, v
 extern bool scylla_parse_duration(const ScyllaOptionRow *row, const char *text, void *field);
 extern bool scylla_parse_cost(const ScyllaOptionRow *row, const char *text, void *field);
 extern bool scylla_parse_consistency(const ScyllaOptionRow *row, const char *text, void *field);
-extern bool scylla_parse_excess_precision(const ScyllaOptionRow *row, const char *text,
-										  void *field);
-extern bool scylla_parse_compression(const ScyllaOptionRow *row, const char *text, void *field);
-extern bool scylla_parse_bypass_cache(const ScyllaOptionRow *row, const char *text, void *field);
-extern bool scylla_parse_tls_mode(const ScyllaOptionRow *row, const char *text, void *field);
-extern bool scylla_parse_tls_version(const ScyllaOptionRow *row, const char *text, void *field);
+/* One of the row's words: its place among them, or, of two words, whether it is the second. */
+extern bool scylla_parse_word(const ScyllaOptionRow *row, const char *text, void *field);
+extern bool scylla_parse_either(const ScyllaOptionRow *row, const char *text, void *field);
 extern bool scylla_parse_pem(const ScyllaOptionRow *row, const char *text, void *field);
-extern bool scylla_parse_insert_nulls(const ScyllaOptionRow *row, const char *text, void *field);
-extern bool scylla_parse_full_scan(const ScyllaOptionRow *row, const char *text, void *field);
-extern bool scylla_parse_filtering(const ScyllaOptionRow *row, const char *text, void *field);
-extern bool scylla_parse_case(const ScyllaOptionRow *row, const char *text, void *field);
 extern bool scylla_parse_hosts(const ScyllaOptionRow *row, const char *text, void *field);
 extern bool scylla_parse_key(const ScyllaOptionRow *row, const char *text, void *field);
 extern bool scylla_parse_type(const ScyllaOptionRow *row, const char *text, void *field);

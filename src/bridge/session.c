@@ -215,13 +215,14 @@ check_mapping(const ScyllaOptions *options, Oid userid)
 {
 	if (superuser_arg(userid))
 		return;
-	if (!OidIsValid(options->umid))
+	if (!OidIsValid(options->login.umid))
 		ereport(ERROR, (errcode(ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED),
 						errmsg("user \"%s\" has no user mapping for server \"%s\"",
 							   GetUserNameFromId(userid, false), options->server_name),
 						errdetail("Only superusers may connect without credentials."),
 						errhint("Use CREATE USER MAPPING with options user and password.")));
-	if (options->is_password_required && (options->user == NULL || options->password == NULL))
+	if (options->login.is_password_required &&
+		(options->login.user == NULL || options->login.password == NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED),
 				 errmsg("a password is required for server \"%s\"", options->server_name),
@@ -238,10 +239,10 @@ open_cql_session(SessionEntry *entry, const ScyllaOptions *options, const Contac
 	cql_session_options cql_options = {
 		.contacts = contacts->contacts,
 		.contact_count = contacts->count,
-		.user = options->user,
-		.password = options->password,
+		.user = options->login.user,
+		.password = options->login.password,
 		/* Else who is no superuser would use an access that is not its own. */
-		.must_ask_password = !entry->is_superuser && options->is_password_required,
+		.must_ask_password = !entry->is_superuser && options->login.is_password_required,
 		.application_name =
 			application_name != NULL && application_name[0] != '\0' ? application_name : NULL,
 		.compression = options->compression,

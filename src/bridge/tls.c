@@ -95,17 +95,17 @@ read_pem(const ScyllaOptions *options, Oid userid, const char *name, const char 
 static void
 set_roots(const ScyllaOptions *options, Oid userid, cql_tls_options *tls)
 {
-	bool is_system = options->tls_roots != NULL && strcmp(options->tls_roots, "system") == 0;
+	bool is_system = options->tls.roots != NULL && strcmp(options->tls.roots, "system") == 0;
 
 	/* As in libpq: who names authorities wants them asked. */
-	if (tls->mode == CQL_TLS_ENCRYPT && options->tls_roots != NULL)
+	if (tls->mode == CQL_TLS_ENCRYPT && options->tls.roots != NULL)
 		tls->mode = CQL_TLS_VERIFY_CA;
 	/* Anybody can have a certificate from one of the system's authorities. */
 	if (is_system)
 		tls->mode = CQL_TLS_VERIFY_FULL;
 	if (tls->mode < CQL_TLS_VERIFY_CA || is_system)
 		return;
-	if (options->tls_roots == NULL)
+	if (options->tls.roots == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION),
 				 errmsg("could not make a TLS connection to server \"%s\"", options->server_name),
@@ -113,19 +113,19 @@ set_roots(const ScyllaOptions *options, Oid userid, cql_tls_options *tls)
 						   "sslrootcert names no authority."),
 				 errhint("Set option sslrootcert to the authority's certificate, or to system for "
 						 "those of the operating system.")));
-	tls->roots = read_pem(options, userid, "sslrootcert", options->tls_roots);
+	tls->roots = read_pem(options, userid, "sslrootcert", options->tls.roots);
 }
 
 cql_tls_options
 scylla_tls_options(const ScyllaOptions *options, Oid userid)
 {
-	cql_tls_options tls = {.mode = (cql_tls_mode) options->tls_mode,
-						   .min_version = (cql_tls_version) options->tls_min_version};
+	cql_tls_options tls = {.mode = (cql_tls_mode) options->tls.mode,
+						   .min_version = (cql_tls_version) options->tls.min_version};
 
 	if (tls.mode == CQL_TLS_OFF)
 		return tls;
 	set_roots(options, userid, &tls);
-	tls.certificate = read_pem(options, userid, "sslcert", options->tls_certificate);
-	tls.key = read_pem(options, userid, "sslkey", options->tls_key);
+	tls.certificate = read_pem(options, userid, "sslcert", options->tls.certificate);
+	tls.key = read_pem(options, userid, "sslkey", options->tls.key);
 	return tls;
 }

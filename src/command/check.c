@@ -428,7 +428,7 @@ may_have_service_level(const Checking *checking, const char *role)
 static void
 check_service_level(const Checking *checking)
 {
-	const char *role = checking->options->user;
+	const char *role = checking->options->login.user;
 
 	if (role != NULL && cql_session_is_scylla(checking->session->cql) &&
 		!may_have_service_level(checking, role))

@@ -119,8 +119,7 @@ append_value(PassThrough *call, int index, const cql_column *bind)
 								.type = call->argument_types[index],
 								.typmod = -1,
 								.column = local_text(bind->name),
-								.is_excess_truncated =
-									call->options->excess_precision == SCYLLA_EXCESS_TRUNCATE};
+								.is_excess_truncated = call->options->is_excess_truncated};
 	uint8_t length[4];
 	Datum value;
 
@@ -199,8 +198,7 @@ make_converters(const PassThrough *call, TupleDesc descriptor)
 									.type = attribute->atttypid,
 									.typmod = attribute->atttypmod,
 									.column = NameStr(attribute->attname),
-									.is_excess_truncated =
-										call->options->excess_precision == SCYLLA_EXCESS_TRUNCATE};
+									.is_excess_truncated = call->options->is_excess_truncated};
 
 		converters[i] = scylla_converter_new(&spec);
 	}

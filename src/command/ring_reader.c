@@ -113,7 +113,7 @@ scylla_ring_reader_new(ScyllaSession *session, Relation relation, const ScyllaTa
 
 	reader->plan.keyspace = options->keyspace;
 	reader->plan.table = options->table;
-	reader->plan.is_excess_truncated = options->excess_precision == SCYLLA_EXCESS_TRUNCATE;
+	reader->plan.is_excess_truncated = options->is_excess_truncated;
 	reader->plan.is_distinct = content == SCYLLA_RING_KEYS;
 	reader->plan.limit_bind = -1;
 	add_columns(reader, table, content);

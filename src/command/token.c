@@ -115,8 +115,7 @@ get_converter(FunctionCallInfo fcinfo, TokenMaker *maker, int index, Oid type)
 								.typmod = -1,
 								.table = maker->table->local_name,
 								.column = maker->table->partition_names[index],
-								.is_excess_truncated = maker->table->options->excess_precision ==
-													   SCYLLA_EXCESS_TRUNCATE};
+								.is_excess_truncated = maker->table->options->is_excess_truncated};
 	MemoryContext caller;
 
 	if (maker->converter_types[index] == type)

@@ -375,8 +375,8 @@ static void
 encode_null(ScyllaRowWriter *rows, const ScyllaModifyColumn *column)
 {
 	const ScyllaModifyPlan *plan = rows->plan;
-	bool is_unset = plan->kind == SCYLLA_MODIFY_INSERT &&
-					(plan->insert_nulls == SCYLLA_INSERT_UNSET || !column->is_named);
+	bool is_unset =
+		plan->kind == SCYLLA_MODIFY_INSERT && (plan->is_null_unset || !column->is_named);
 
 	if (column->assign == SCYLLA_ASSIGN_KEY)
 		refuse_null_key(rows, column);

@@ -3,11 +3,11 @@
  */
 #include "postgres.h"
 
+#include "plan/contains.h"
 #include "plan/impossible.h"
 #include "plan/qual.h"
 #include "types/bound.h"
 #include "utils/array.h"
-#include "utils/lsyscache.h"
 
 /* Of longer arrays the executor finds out. */
 #define MAX_ELEMENTS 100
@@ -47,8 +47,7 @@ open_bound(const ScyllaTable *table, const ScyllaCondition *condition, Oid type,
 	ScyllaConverterSpec spec = {.type = type,
 								.typmod = -1,
 								.table = table->local_name,
-								.is_excess_truncated =
-									table->options->excess_precision == SCYLLA_EXCESS_TRUNCATE};
+								.is_excess_truncated = table->options->is_excess_truncated};
 
 	bound->column = condition->columns != NIL ? linitial(condition->columns) : NULL;
 	bound->op = condition->op == SCYLLA_OP_IN ? SCYLLA_OP_EQUAL : condition->op;
@@ -64,25 +63,17 @@ open_bound(const ScyllaTable *table, const ScyllaCondition *condition, Oid type,
 
 /* An array without an element that a row could have. */
 static bool
-has_no_element(const ScyllaTable *table, const ScyllaCondition *condition, const Const *value)
+has_no_element(const ScyllaTable *table, const ScyllaCondition *condition, Const *value)
 {
 	ArrayType *array = DatumGetArrayTypeP(value->constvalue);
-	Oid type = ARR_ELEMTYPE(array);
 	Bound bound;
-	Datum *elements;
-	bool *nulls;
-	int count;
-	int16 len;
-	bool by_value;
-	char align;
+	ListCell *cell;
 
 	if (ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) > MAX_ELEMENTS)
 		return false;
-	get_typlenbyvalalign(type, &len, &by_value, &align);
-	deconstruct_array(array, type, len, by_value, align, &elements, &nulls, &count);
-	open_bound(table, condition, type, &bound);
-	for (int i = 0; i < count; i++)
-		if (!nulls[i] && !is_never(&bound, elements[i]))
+	open_bound(table, condition, ARR_ELEMTYPE(array), &bound);
+	foreach (cell, scylla_list_elements((Node *) value))
+		if (!is_never(&bound, lfirst_node(Const, cell)->constvalue))
 			return false;
 	return true;
 }
@@ -90,7 +81,7 @@ has_no_element(const ScyllaTable *table, const ScyllaCondition *condition, const
 static bool
 is_condition_impossible(const ScyllaTable *table, const ScyllaCondition *condition)
 {
-	const Const *value = linitial(condition->values);
+	Const *value = linitial(condition->values);
 	Bound bound;
 
 	/* Of a row the first value alone can tell that the whole is NULL. */

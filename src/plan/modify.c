@@ -252,8 +252,8 @@ begin_plan(ModifyMaker *maker, ScyllaModifyKind kind)
 	plan->batch_size = options->batch_size;
 	plan->write_rate = options->write_rate;
 	plan->ttl_s = plan->is_counter || kind == SCYLLA_MODIFY_DELETE ? -1 : options->ttl_s;
-	plan->insert_nulls = options->insert_nulls;
-	plan->is_excess_truncated = options->excess_precision == SCYLLA_EXCESS_TRUNCATE;
+	plan->is_null_unset = options->is_null_unset;
+	plan->is_excess_truncated = options->is_excess_truncated;
 	plan->has_server_timeout = options->has_server_timeout;
 	plan->columns = palloc0(Max(table->column_count, 1) * sizeof(ScyllaModifyColumn));
 	add_key(maker, table->partition_key, table->partition_count, "partition");

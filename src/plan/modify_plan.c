@@ -63,7 +63,7 @@ scylla_modify_plan_encode(const ScyllaModifyPlan *plan)
 	ScyllaModifyPlan copy = *plan;
 	List *facts = list_make5(makeString(plan->keyspace), makeString(plan->table),
 							 makeInteger((int) plan->serverid), makeInteger(plan->kind),
-							 makeInteger(plan->insert_nulls));
+							 makeInteger(plan->is_null_unset));
 	List *flags = list_make5(makeInteger(plan->is_static_only), makeInteger(plan->is_conditional),
 							 makeInteger(plan->is_counter), makeInteger(plan->is_excess_truncated),
 							 makeInteger(plan->has_server_timeout));
@@ -95,7 +95,7 @@ scylla_modify_plan_decode(List *packed)
 	plan->table = strVal(lsecond(facts));
 	plan->serverid = (Oid) intVal(lthird(facts));
 	plan->kind = (ScyllaModifyKind) intVal(lfourth(facts));
-	plan->insert_nulls = (ScyllaInsertNulls) intVal(list_nth(facts, 4));
+	plan->is_null_unset = intVal(list_nth(facts, 4)) != 0;
 	plan->is_static_only = intVal(linitial(flags)) != 0;
 	plan->is_conditional = intVal(lsecond(flags)) != 0;
 	plan->is_counter = intVal(lthird(flags)) != 0;

@@ -86,7 +86,7 @@ typedef struct ScyllaModifyPlan
 	int batch_size;
 	int write_rate;
 	int ttl_s; /* negative: none is sent */
-	ScyllaInsertNulls insert_nulls;
+	bool is_null_unset;
 	bool is_excess_truncated;
 	bool has_server_timeout;
 } ScyllaModifyPlan;

@@ -149,7 +149,7 @@ scylla_scan_split(const ScyllaTable *table, List *quals, ScyllaScanParts *parts)
 	parts->plan.max_in_flight = table->options->max_in_flight;
 	parts->plan.bypass_cache = table->options->bypass_cache;
 	parts->plan.has_server_timeout = table->options->has_server_timeout;
-	parts->plan.is_excess_truncated = table->options->excess_precision == SCYLLA_EXCESS_TRUNCATE;
+	parts->plan.is_excess_truncated = table->options->is_excess_truncated;
 	parts->plan.full_scan = table->options->full_scan;
 	if (parts->plan.full_scan != SCYLLA_FULL_SCAN_ALLOW)
 		parts->plan.unbound_key = scylla_full_scan_unbound(table, quals);
