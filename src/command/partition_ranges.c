@@ -11,13 +11,13 @@
 #include "access/htup_details.h"
 #include "catalog/pg_class.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "optimizer/plancat.h"
 #include "utils/syscache.h"
 
 #include "catalog/table.h"
 #include "command/describe.h"
+#include "command/table_result.h"
 
 #define RANGE_COLUMNS 4
 #define MAX_RANGES 1000000
@@ -47,18 +47,18 @@ estimate_rows(const ScyllaTable *table)
 		   Max(1, table->partition_bytes / Max(1, get_relation_data_width(table->relid, NULL)));
 }
 
-static PieceEstimate *
+static PieceEstimate
 estimate_piece(Oid relid, int count)
 {
-	PieceEstimate *piece = palloc(sizeof(PieceEstimate));
+	PieceEstimate piece;
 	ScyllaTable *table;
 	double rows;
 
 	scylla_check_foreign_table(relid);
 	table = scylla_table_open(relid, GetUserId());
 	rows = estimate_rows(table);
-	piece->rows = rows >= 0 ? rint(rows / count) : -1;
-	piece->bytes =
+	piece.rows = rows >= 0 ? rint(rows / count) : -1;
+	piece.bytes =
 		table->partitions >= 0 ? rint(table->partitions * table->partition_bytes / count) : -1;
 	return piece;
 }
@@ -82,35 +82,19 @@ Datum
 scylla_partition_ranges(PG_FUNCTION_ARGS)
 {
 	int count = get_count(fcinfo);
-	FuncCallContext *call;
-	const PieceEstimate *piece;
-	cql_token_range range;
-	Datum values[RANGE_COLUMNS];
-	bool nulls[RANGE_COLUMNS] = {false};
+	PieceEstimate piece = estimate_piece(PG_GETARG_OID(0), count);
+	ScyllaTableResult result;
 
-	if (SRF_IS_FIRSTCALL())
+	scylla_table_result_begin(&result, fcinfo);
+	for (int i = 0; i < count; i++)
 	{
-		MemoryContext caller;
+		cql_token_range range = cql_ring_part((uint32_t) i, (uint32_t) count);
+		Datum values[RANGE_COLUMNS] = {Int64GetDatum(range.start), Int64GetDatum(range.end),
+									   Int64GetDatum((int64) piece.rows),
+									   Int64GetDatum((int64) piece.bytes)};
+		bool nulls[RANGE_COLUMNS] = {false, false, piece.rows < 0, piece.bytes < 0};
 
-		call = SRF_FIRSTCALL_INIT();
-		caller = MemoryContextSwitchTo(call->multi_call_memory_ctx);
-		if (get_call_result_type(fcinfo, NULL, &call->tuple_desc) != TYPEFUNC_COMPOSITE)
-			elog(ERROR, "scylla_partition_ranges must return a row type");
-		call->tuple_desc = BlessTupleDesc(call->tuple_desc);
-		call->max_calls = (uint64) count;
-		call->user_fctx = estimate_piece(PG_GETARG_OID(0), count);
-		MemoryContextSwitchTo(caller);
+		scylla_table_result_put(&result, values, nulls);
 	}
-	call = SRF_PERCALL_SETUP();
-	if (call->call_cntr >= call->max_calls)
-		SRF_RETURN_DONE(call);
-	piece = call->user_fctx;
-	range = cql_ring_part((uint32_t) call->call_cntr, (uint32_t) count);
-	values[0] = Int64GetDatum(range.start);
-	values[1] = Int64GetDatum(range.end);
-	nulls[2] = piece->rows < 0;
-	values[2] = Int64GetDatum((int64) piece->rows);
-	nulls[3] = piece->bytes < 0;
-	values[3] = Int64GetDatum((int64) piece->bytes);
-	SRF_RETURN_NEXT(call, HeapTupleGetDatum(heap_form_tuple(call->tuple_desc, values, nulls)));
+	return (Datum) 0;
 }
