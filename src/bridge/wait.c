@@ -24,6 +24,11 @@ static int backend_extra_fds = 0;
 /* A latch, the postmaster's death, the loop's descriptor. */
 #define WAIT_EVENT_COUNT 3
 
+/* When answers wake this process: see cql_loop_gather(). Of many, so that each wake is worth its
+ * system calls and the server still has most of its work before it. */
+#define EACH_ANSWER 0
+#define SHARE_OF_MANY 8
+
 static void
 close_loop(int code, Datum arg)
 {
@@ -158,13 +163,15 @@ cut_timeout(int timeout_ms, TimestampTz end)
 	return timeout_ms >= 0 && timeout_ms < left_ms ? timeout_ms : (int) left_ms;
 }
 
-void
-scylla_wait_until(ScyllaWaitTest is_reached, void *argument, int limit_ms)
+static void
+wait_until(ScyllaWaitTest is_reached, void *argument, int limit_ms, uint32 share)
 {
 	cql_loop *loop = scylla_loop_get();
 	TimestampTz end =
 		limit_ms >= 0 ? TimestampTzPlusMilliseconds(GetCurrentTimestamp(), limit_ms) : 0;
 
+	/* At the beginning, for the last wait may have ended in an error. */
+	cql_loop_gather(loop, share);
 	/* Here too, since a loop that is never idle would never come to wait. */
 	CHECK_FOR_INTERRUPTS();
 	while (!is_reached(argument) && (end == 0 || GetCurrentTimestamp() < end))
@@ -179,6 +186,18 @@ scylla_wait_until(ScyllaWaitTest is_reached, void *argument, int limit_ms)
 			CHECK_FOR_INTERRUPTS();
 		cql_loop_turn(loop);
 	}
+}
+
+void
+scylla_wait_until(ScyllaWaitTest is_reached, void *argument, int limit_ms)
+{
+	wait_until(is_reached, argument, limit_ms, EACH_ANSWER);
+}
+
+void
+scylla_wait_for_many(ScyllaWaitTest is_reached, void *argument)
+{
+	wait_until(is_reached, argument, -1, SHARE_OF_MANY);
 }
 
 static bool
@@ -218,6 +237,7 @@ scylla_wait_fd(void)
 	cql_loop *loop = scylla_loop_get();
 
 	settle_descriptors(loop);
+	cql_loop_gather(loop, EACH_ANSWER);
 	while (cql_loop_timeout_ms(loop) == 0)
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -23,6 +23,10 @@ extern void scylla_wait_room(cql_session *session);
 typedef bool (*ScyllaWaitTest)(void *argument);
 extern void scylla_wait_until(ScyllaWaitTest is_reached, void *argument, int timeout_ms);
 
+/* The same for a test that is about many answers: they are taken together, a share of those that are
+ * owed at a time. */
+extern void scylla_wait_for_many(ScyllaWaitTest is_reached, void *argument);
+
 /* One turn of the loop without waiting: what was submitted leaves. */
 extern void scylla_wait_nothing(void);
 

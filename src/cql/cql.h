@@ -132,6 +132,12 @@ extern int cql_loop_timeout_ms(const cql_loop *loop);
  */
 extern int cql_loop_extra_fds_wanted(const cql_loop *loop);
 extern void cql_loop_grant_extra_fds(cql_loop *loop, int count);
+/*
+ * For who waits for many answers and would rather take them together: the descriptor is readable
+ * only once a connection has brought 1/share of the answers that it owes (0: at each). Deadlines and
+ * a connection's end are not held back, and a turn takes whatever has come.
+ */
+extern void cql_loop_gather(cql_loop *loop, uint32_t share);
 /* Send what is queued, or else read what has come; expire what is due. Does not block. */
 extern void cql_loop_turn(cql_loop *loop);
 /* Block until the descriptor is readable, then turn: for programs without a waiter of their own. */

@@ -18,6 +18,8 @@
 /* Answers that nobody waits for, above which a connection is not worth keeping; they hold stream
  * ids, and memory of the server. */
 #define MAX_ORPHANS 1024
+/* A header, and what kind of RESULT it is. */
+#define SHORTEST_ANSWER_LEN (CQL_FRAME_HEADER_LEN + 4)
 
 /* ---- opening ---- */
 
@@ -202,6 +204,15 @@ cql_link_touch(cql_link *link, const cql_link_options *options, uint64_t now_ms)
 	link->silent_ms = now_ms;
 	if (was_silent)
 		send_heartbeat(link, options, now_ms);
+}
+
+void
+cql_link_gather(cql_link *link, uint32_t share)
+{
+	uint32_t answers = share != 0 ? cql_link_in_flight(link) / share : 0;
+
+	if (link->socket != NULL)
+		cql_socket_gather(link->socket, answers > 1 ? answers * SHORTEST_ANSWER_LEN : 1);
 }
 
 void

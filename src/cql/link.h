@@ -86,6 +86,8 @@ typedef struct cql_link_limits
 extern void cql_link_check_idle(cql_link *link, const cql_link_limits *limits, uint64_t now_ms);
 /* A request was put on it. */
 extern void cql_link_touch(cql_link *link, const cql_link_options *options, uint64_t now_ms);
+/* Have its socket wake who waits only once 1/share of the answers that it owes came (0: at each). */
+extern void cql_link_gather(cql_link *link, uint32_t share);
 /* After a turn: end what is due, ask whether the peer lives if it is silent. */
 extern void cql_link_watch(cql_link *link, const cql_link_options *options, uint64_t now_ms);
 extern uint64_t cql_link_next_deadline(const cql_link *link, const cql_link_options *options);

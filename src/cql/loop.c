@@ -104,6 +104,16 @@ cql_loop_read_clock(cql_loop *loop)
 	return loop->now_us / 1000;
 }
 
+/* After whatever changes how many answers are owed, lest more be waited for than will come. */
+static void
+gather_answers(const cql_loop *loop)
+{
+	for (const cql_session *session = loop->sessions; session != NULL;
+		 session = session->next_in_loop)
+		for (cql_link *link = session->pool.first; link != NULL; link = link->next)
+			cql_link_gather(link, loop->share);
+}
+
 static void
 process_sessions(cql_loop *loop)
 {
@@ -120,6 +130,17 @@ process_sessions(cql_loop *loop)
 			deadline_ms = next_ms;
 	}
 	cql_net_wake_at(loop->net, deadline_ms);
+	if (loop->share != 0)
+		gather_answers(loop);
+}
+
+void
+cql_loop_gather(cql_loop *loop, uint32_t share)
+{
+	if (share == 0 && loop->share == 0)
+		return;
+	loop->share = share;
+	gather_answers(loop);
 }
 
 void

@@ -312,6 +312,7 @@ struct cql_loop
 	cql_session *sessions;
 	uint64_t now_us;   /* as it was when a turn ended, or a request was submitted */
 	int extra_granted; /* links beyond the first of each session that may stand */
+	uint32_t share;    /* see cql_loop_gather() */
 };
 
 /* Reads the clock: the loop's now_us, in milliseconds. */

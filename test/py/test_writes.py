@@ -39,6 +39,20 @@ def test_every_row_is_there(table, driver):
     assert rows_of(driver, 0, 19999) == [row(number) for number in range(20000)]
 
 
+def waits(pid):
+    """How often the process has waited for something so far."""
+    with open("/proc/%d/status" % pid) as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt_switches"))
+
+
+def test_answers_are_taken_together(table):
+    """Of 1024 in flight an eighth at a time: whoever looks at each spends more on that than on the row."""
+    pid = table.info.backend_pid
+    before = waits(pid)
+    query(table, "INSERT INTO py_writes.t (p, c, v, d, b) " + ROW % (60000, 79999))
+    assert waits(pid) - before < 2000
+
+
 def test_copy(table, driver, tmp_path):
     with table.cursor() as cursor:
         with open(tmp_path / "rows", "w+") as file:

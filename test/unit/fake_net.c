@@ -253,6 +253,12 @@ cql_socket_probe(cql_socket *socket)
 }
 
 void
+cql_socket_gather(cql_socket *socket, size_t len)
+{
+	socket->low_water = len;
+}
+
+void
 cql_socket_flush_later(cql_socket *socket)
 {
 	(void) socket;

@@ -26,6 +26,7 @@ struct cql_socket
 	uint64_t opened_ms;
 	uint32_t held[64]; /* streams of requests that are not answered yet */
 	int held_count;
+	size_t low_water; /* as cql_socket_gather() set it last */
 	cql_socket *next;
 };
 

@@ -431,6 +431,51 @@ test_storm(void **state)
 		cql_session_free(sessions[i]);
 }
 
+/* Bytes that wake who waits on the only link, once the server has the requests. */
+static size_t
+bytes_that_wake(void)
+{
+	turn(1);
+	assert_int_equal(fake_open_count(-1), 1);
+	return fake.sockets->low_water;
+}
+
+static void
+test_answers_are_gathered(void **state)
+{
+	cql_request *requests[48];
+	const size_t answer_len = 13;
+
+	(void) state;
+	session = open_session(1, (cql_session_options) {0});
+	run(1);
+	fake.is_holding = true;
+	for (int i = 0; i < 40; i++)
+		requests[i] = submit(session, (uint64_t) i);
+	cql_loop_gather(loop, 8);
+	assert_int_equal(bytes_that_wake(), 40 / 8 * answer_len);
+	for (int i = 40; i < 48; i++)
+		requests[i] = submit(session, (uint64_t) i);
+	assert_int_equal(bytes_that_wake(), 48 / 8 * answer_len);
+	/* What nobody waits for any more may never come. */
+	for (int i = 4; i < 48; i++)
+		cql_request_free(requests[i]);
+	assert_int_equal(bytes_that_wake(), 1);
+	for (int i = 4; i < 20; i++)
+		requests[i] = submit(session, (uint64_t) i);
+	assert_int_equal(bytes_that_wake(), 20 / 8 * answer_len);
+	cql_loop_gather(loop, 0);
+	assert_int_equal(bytes_that_wake(), 1);
+	cql_loop_gather(loop, 8);
+	fake_answer();
+	assert_int_equal(bytes_that_wake(), 1);
+	for (int i = 0; i < 20; i++)
+	{
+		assert_true(cql_request_is_done(requests[i]));
+		cql_request_free(requests[i]);
+	}
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
 
 int
@@ -449,6 +494,7 @@ main(void)
 		TEST(test_back_off),
 		TEST(test_death),
 		TEST(test_mute_contact_point),
+		TEST(test_answers_are_gathered),
 		TEST(test_storm),
 	};
 

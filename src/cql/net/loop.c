@@ -41,7 +41,8 @@ struct cql_socket
 	cql_net *net;
 	cql_conn *conn; /* NULL once it was let go */
 	int fd;
-	int events; /* what is polled for */
+	int events;    /* what is polled for */
+	int low_water; /* bytes that make it readable */
 	bool is_connected;
 	bool is_flushing; /* in the list of sockets that have output */
 	cql_socket *next_flush;
@@ -379,6 +380,7 @@ cql_socket_open(cql_net *net, const struct sockaddr *address, socklen_t address_
 	}
 	socket->net = net;
 	socket->conn = conn;
+	socket->low_water = 1;
 	socket->fd = ports != NULL ? connect_from_some(address, address_len, ports)
 							   : connect_from(address, address_len, 0);
 	if (socket->fd < 0)
@@ -415,6 +417,18 @@ void
 cql_socket_probe(cql_socket *socket)
 {
 	read_in(socket);
+}
+
+/* The kernel is told only of what makes a difference. */
+void
+cql_socket_gather(cql_socket *socket, size_t len)
+{
+	int low_water = (int) len;
+
+	if (low_water >= socket->low_water && low_water / 2 <= socket->low_water)
+		return;
+	if (setsockopt(socket->fd, SOL_SOCKET, SO_RCVLOWAT, &low_water, sizeof low_water) == 0)
+		socket->low_water = low_water;
 }
 
 void

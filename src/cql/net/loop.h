@@ -55,6 +55,8 @@ extern cql_socket *cql_socket_open(cql_net *net, const struct sockaddr *address,
 extern void cql_socket_close(cql_socket *socket);
 /* Read what has come without a turn: shows a peer that went away in the meantime. */
 extern void cql_socket_probe(cql_socket *socket);
+/* From now on it is readable once so many bytes have come, or half as many, or it has ended. */
+extern void cql_socket_gather(cql_socket *socket, size_t len);
 /* conn has output: it is written at the next turn. */
 extern void cql_socket_flush_later(cql_socket *socket);
 
