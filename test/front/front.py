@@ -231,7 +231,8 @@ class Connection:
             await self.node.running.wait()
             reply = Reply(flags, stream, opcode, body)
             if stream < 0:
-                if self.front.passes_event(body):
+                reply.body = self.front.translate_event(body)
+                if reply.body is not None:
                     self.send(reply)
                 continue
             request = self.pending.pop(stream)
@@ -407,7 +408,7 @@ class Node:
         await connection.serve()
 
     def least_used_shard(self):
-        counts = collections.Counter({shard: 0 for shard in range(self.front.shards)})
+        counts = collections.Counter({shard: 0 for shard in range(self.front.shards or 1)})
         counts.update(connection.shard for connection in self.connections if connection.is_open)
         return min(counts, key=lambda shard: (counts[shard], shard))
 
@@ -437,15 +438,18 @@ class Node:
 # ---- the front ----
 
 class Front:
-    """nodes: (host, port) of Cassandra's. shards: of each node. without: extensions that are not
-    offered. is_shard_port_open: False: no shard-aware port is told. is_nat: source ports arrive
-    changed, so the shard-aware port gives any shard. tls: an ssl.SSLContext."""
+    """nodes: (host, port) of Cassandra's. shards: of each node; 0: nothing is said of shards. without:
+    extensions that are not offered. is_shard_port_open: False: no shard-aware port is told. is_nat: source
+    ports arrive changed, so the shard-aware port gives any shard. is_telling: events of Cassandra's nodes
+    are passed on, and noted in `told`. tls: an ssl.SSLContext."""
 
-    def __init__(self, nodes, shards=2, without=(), is_shard_port_open=True, is_nat=False, tls=None,
-                 credentials=("cassandra", "cassandra")):
+    def __init__(self, nodes, shards=2, without=(), is_shard_port_open=True, is_nat=False, is_telling=False,
+                 tls=None, credentials=("cassandra", "cassandra")):
         self.shards = shards
         self.without = without
         self.is_nat = is_nat
+        self.is_telling = is_telling
+        self.told = []
         self.tls = tls
         self.rules = []
         self.requests = []
@@ -483,6 +487,13 @@ class Front:
         """Run it in the front's thread."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
 
+    def add_node(self, behind):
+        """Before a node of Cassandra that came later."""
+        node = Node(self, behind, self.credentials)
+        self.nodes.append(node)
+        self.call(node.start())
+        return node
+
     def stop(self):
         for node in self.nodes:
             node.resume()
@@ -507,10 +518,12 @@ class Front:
         self.call(node.start())
         self.tell("STATUS_CHANGE", "UP", node)
 
+    def event(self, kind, change, address):
+        return string(kind) + string(change) + bytes([len(address)]) + address + integer(self.port)
+
     def tell(self, kind, change, node):
         """Send an event about a node to everybody who registered for it."""
-        address = socket.inet_aton(node.address)
-        body = string(kind) + string(change) + bytes([len(address)]) + address + integer(self.port)
+        body = self.event(kind, change, socket.inet_aton(node.address))
 
         async def send():
             for connection in [connection for each in self.nodes for connection in each.connections]:
@@ -518,10 +531,18 @@ class Front:
                     connection.send(Reply(0, -1, EVENT, body))
         self.call(send())
 
-    @staticmethod
-    def passes_event(body):
-        """What Cassandra tells of its nodes is not what the front lets them be."""
-        return Reader(body).string() == "SCHEMA_CHANGE"
+    def translate_event(self, body):
+        """What Cassandra tells of its nodes is not what the front lets them be, unless it has to be."""
+        reader = Reader(body)
+        kind = reader.string()
+        if kind == "SCHEMA_CHANGE":
+            return body
+        if not self.is_telling:
+            return None
+        change, address = reader.string(), reader.raw(reader.number("B"))
+        with self.lock:
+            self.told.append((change, socket.inet_ntoa(address)))
+        return self.event(kind, change, address)
 
     # tables that Cassandra lacks
 
@@ -547,6 +568,8 @@ class Front:
 
     def make_tablets(self, table, count, replicas=1):
         """Claim that a table has so many tablets (a power of two), each with so many replicas."""
+        if not self.shards:
+            raise ValueError("tablets lie on shards, and there are none")
         keyspace, name = table.split(".")
         span = (1 << 64) // count
         places = [(node.host_id, shard) for shard in range(self.shards) for node in self.nodes]

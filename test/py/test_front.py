@@ -73,6 +73,22 @@ def test_judge_sees_shards(front, connect):
         assert host.sharding_info.shard_id_from_token(token) == front.shard_of(token)
 
 
+def test_judge_sees_no_shards(fronts, table, connect, cql_host, cql_port, make_server, make_table, pg):
+    """Nor do we, where none are offered."""
+    front = fronts([(cql_host, cql_port)], shards=0)
+    session = connect(front)
+    assert not session.cluster.is_shard_aware()
+    assert session.execute("SELECT v FROM py_front.t WHERE k = 7").one() == ("v7",)
+    with pytest.raises(ValueError):
+        front.make_tablets(table, TABLETS)
+    server = make_server(front.port, front.nodes[0].address)
+    connection = pg()
+    query(connection, "CREATE USER MAPPING FOR CURRENT_USER SERVER %s" % server)
+    assert query(connection, "SELECT v FROM %s WHERE k = 7" % make_table(server, table)) == [("v7",)]
+    assert query(connection, "SELECT state, shards FROM scylla_nodes WHERE server = '%s'" % server) \
+        == [("connected", None)]
+
+
 def test_judge_routes_by_shard(front, connect):
     session = connect(front)
     wait_until(lambda: all(node["connected"] == SHARDS for node in session.cluster.shard_aware_stats().values()))
