@@ -418,11 +418,21 @@ encode_column(ScyllaRowWriter *rows, int index)
 	rows->starts[index] = start;
 }
 
+/* The type that a value does not fit may have changed since it was prepared: the next statement asks. */
+static void
+doubt_types(void *argument)
+{
+	ScyllaRowWriter *rows = argument;
+
+	add_row_context(rows);
+	scylla_statement_forget(rows->session, rows->target->statement);
+}
+
 static void
 encode_cells(ScyllaRowWriter *rows)
 {
 	ErrorContextCallback context = {
-		.previous = error_context_stack, .callback = add_row_context, .arg = rows};
+		.previous = error_context_stack, .callback = doubt_types, .arg = rows};
 	const ScyllaModifyPlan *plan = rows->plan;
 
 	resetStringInfo(&rows->cells);
