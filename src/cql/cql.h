@@ -292,6 +292,11 @@ extern bool cql_session_node(const cql_session *session, int index, cql_shard_in
 /* The index-th shard that this session has used, of all nodes. */
 extern bool cql_session_shard(const cql_session *session, int index, cql_shard_info *out);
 
+/* Whether a node is down, as far as is known: it was lost or told to be, and not reached since. */
+extern bool cql_session_is_down(const cql_session *session, const uint8_t *host_id);
+/* Find that out while the loop turns, of a node that there is no connection to. */
+extern void cql_session_try_node(cql_session *session, const uint8_t *host_id);
+
 /* ---- the ring ---- */
 
 /* How a table's ring is to be split. */

@@ -206,6 +206,8 @@ typedef struct cql_pool
 extern void cql_pool_process(cql_session *session, uint64_t now_ms);
 /* Requests wait and no link takes them: try the next node, or fail them when all were tried. */
 extern void cql_pool_need(cql_session *session, uint64_t now_ms);
+/* As a weight: worth a link of its own, if one may be opened. */
+#define CQL_WEIGHT_AT_ONCE 1000
 /* So many requests would rather have gone to this node, and shard (-1: any). */
 extern void cql_pool_want(cql_session *session, cql_node *node, int32_t shard, uint32_t weight);
 /* Nothing is on the link: look whether it still stands. False: it was dropped. */

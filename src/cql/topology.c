@@ -267,7 +267,63 @@ cql_topology_read(cql_session *session, uint64_t now_ms)
 	return session->topology.is_reading;
 }
 
+/* ---- nodes that are down ---- */
+
+bool
+cql_session_is_down(const cql_session *session, const uint8_t *host_id)
+{
+	const cql_node *node = cql_topology_host(&session->topology, host_id);
+
+	return node != NULL && node->failures > 0 && node->link_count == 0;
+}
+
+void
+cql_session_try_node(cql_session *session, const uint8_t *host_id)
+{
+	cql_node *node = cql_topology_host(&session->topology, host_id);
+
+	if (node == NULL)
+		(void) cql_topology_read(session, cql_loop_read_clock(session->loop));
+	else if (node->link_count == 0)
+		cql_pool_want(session, node, -1, CQL_WEIGHT_AT_ONCE);
+}
+
 /* ---- what comes unasked ---- */
+
+static bool
+is_text(cql_view view, const char *text)
+{
+	return strlen(text) == view.len && memcmp(text, view.data, view.len) == 0;
+}
+
+static cql_node *
+find_address(const cql_topology *topology, const cql_event *event)
+{
+	cql_contact address;
+
+	if (!cql_contact_from_cell((cql_cell) {event->address, event->address_len}, event->port,
+							   &address))
+		return NULL;
+	for (int i = 0; i < topology->node_count; i++)
+		if (cql_contact_equal(&topology->nodes[i]->address, &address))
+			return topology->nodes[i];
+	return NULL;
+}
+
+/* A link knows better than what others have heard of its node. */
+static void
+take_status(cql_session *session, const cql_event *event, uint64_t now_ms)
+{
+	cql_node *node = find_address(&session->topology, event);
+
+	if (node == NULL || node->link_count > 0)
+		return;
+	if (is_text(event->change, "UP"))
+		/* No need to wait until the back-off is over. */
+		cql_node_succeed(node);
+	else if (is_text(event->change, "DOWN"))
+		cql_node_fail(node, now_ms, cql_session_random(session));
+}
 
 void
 cql_topology_take_event(cql_session *session, cql_conn_event *event, uint64_t now_ms)
@@ -275,19 +331,14 @@ cql_topology_take_event(cql_session *session, cql_conn_event *event, uint64_t no
 	cql_reader body = cql_reader_over(event->body, event->body_len);
 	cql_frame_prefix prefix;
 	cql_event what;
-	cql_contact address;
 
 	cql_frame_read_prefix(&body, event->flags, &prefix);
 	cql_read_event(&body, &what);
 	if (!body.failed)
 	{
 		cql_topology_doubt(session, now_ms);
-		/* It is up again: no need to wait until the back-off is over. */
-		if (what.kind == CQL_EVENT_STATUS && what.change.len == 2 &&
-			cql_contact_from_cell((cql_cell) {what.address, what.address_len}, what.port, &address))
-			for (int i = 0; i < session->topology.node_count; i++)
-				if (cql_contact_equal(&session->topology.nodes[i]->address, &address))
-					session->topology.nodes[i]->retry_at_ms = 0;
+		if (what.kind == CQL_EVENT_STATUS)
+			take_status(session, &what, now_ms);
 	}
 	cql_release(event->body);
 }

@@ -6,7 +6,7 @@ from codec import EXECUTE, PREPARE, QUERY
 from faults import texts
 from support import failure, query, words
 
-PEERS = "SELECT schema_version FROM system.peers"
+PEERS = "SELECT schema_version, host_id FROM system.peers"
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_counters_go_on(server, table, pg):
 # ---- agreement ----
 
 ALTER = "SELECT scylla_execute('%s', 'ALTER TABLE py_changes.t ADD %s text')"
-VERSIONS = texts(["schema_version"], ["a" * 16], ["b" * 16])
+VERSIONS = texts(["schema_version", "host_id"], ["a" * 16, "1" * 16], ["b" * 16, "2" * 16])
 
 
 def asked(front):
@@ -146,6 +146,27 @@ def test_nodes_that_do_not_agree(front, server, pg):
     assert query(connection, ALTER % (server, "v2")) == [(True,)]
     assert asked(front) > 1
     assert "do not agree on the schema yet" in "".join(connection.notices)
+
+
+def test_node_that_is_down_is_not_waited_for(front, server, pg):
+    """It is in the cluster, and the last that was heard of it is an old version; nobody listens there."""
+    down, address = "2" * 16, "\x7f\x00\x00\x63"
+    token = "\x00\x00\x00\x01\x00\x00\x00\x017"
+    front.rule(QUERY, texts(["schema_version", "host_id"], ["b" * 16, down]),
+               when=lambda request: request.text.original == PEERS)
+    front.rule(QUERY, texts(["host_id", "data_center", "rack", "release_version", "tokens", "peer", "rpc_address"],
+                            [down, "datacenter1", "rack9", "5", token, address, address]),
+               when=lambda request: "tokens" in request.text.original and "system.peers" in request.text.original)
+    connection = pg()
+    assert query(connection, ALTER % (server, "v3")) == [(True,)]
+    assert connection.notices == []
+    assert query(connection, "SELECT state FROM scylla_nodes WHERE node LIKE '127.0.0.99:%'") == [("down",)]
+    unknown = asked(front)
+    assert 3 < unknown < 20
+    # and who knows it by now does not ask at all
+    assert query(connection, ALTER % (server, "v4")) == [(True,)]
+    assert connection.notices == []
+    assert asked(front) == unknown + 1
 
 
 def test_only_ddl_waits(front, server, pg):

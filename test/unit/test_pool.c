@@ -363,6 +363,79 @@ test_death(void **state)
 	assert_int_equal(fake_open_count(1), 0);
 }
 
+static bool
+is_down(int node)
+{
+	return cql_session_is_down(session, session->topology.nodes[node]->host_id);
+}
+
+/* Whether a node lives that nobody works with is found out by one attempt. */
+static void
+test_try_node(void **state)
+{
+	const uint8_t *hosts[3];
+
+	(void) state;
+	session = open_session(3, (cql_session_options) {0});
+	for (int i = 0; i < 3; i++)
+		hosts[i] = session->topology.nodes[i]->host_id;
+	run(1);
+	fake.is_down[2] = true;
+	for (int i = 0; i < 3; i++)
+		assert_false(is_down(i));
+	for (int i = 0; i < 3; i++)
+		cql_session_try_node(session, hosts[i]);
+	pass(60);
+	pass(60);
+	assert_int_equal(fake.opened, 3);
+	assert_false(is_down(0));
+	assert_false(is_down(1));
+	assert_true(is_down(2));
+	assert_int_equal(fake_open_count(1), 1);
+}
+
+/* An event of the listener. */
+static void
+tell(const char *change, int node)
+{
+	cql_conn_event event = {0};
+	cql_writer writer;
+	size_t len;
+
+	cql_writer_init(&writer);
+	cql_write_string(&writer, "STATUS_CHANGE");
+	cql_write_string(&writer, change);
+	for (int i = 0; i < 5; i++)
+		cql_write_byte(&writer, (uint8_t[]) {4, 127, 0, 0, (uint8_t) (node + 1)}[i]);
+	cql_write_int(&writer, 9042);
+	event.body = cql_writer_take(&writer, &len);
+	event.body_len = (uint32_t) len;
+	cql_topology_take_event(session, &event, cql_net_now_ms());
+}
+
+/* What others have heard of a node counts where there is no link to it. */
+static void
+test_status_events(void **state)
+{
+	const cql_node *unused;
+
+	(void) state;
+	session = open_session(3, (cql_session_options) {0});
+	run(1);
+	assert_int_equal(fake_open_count(0), 1);
+	unused = session->topology.nodes[2];
+	tell("DOWN", 0);
+	assert_false(is_down(0));
+	tell("DOWN", 2);
+	tell("DOWN", 2);
+	assert_true(is_down(2));
+	assert_true(unused->retry_at_ms > cql_net_now_ms());
+	tell("UP", 2);
+	assert_false(is_down(2));
+	assert_int_equal(unused->retry_at_ms, 0);
+	tell("DOWN", 7);
+}
+
 /* One contact point says nothing: the next is tried while the first still has its time. */
 static void
 test_mute_contact_point(void **state)
@@ -493,6 +566,8 @@ main(void)
 		TEST(test_lifetime),
 		TEST(test_back_off),
 		TEST(test_death),
+		TEST(test_try_node),
+		TEST(test_status_events),
 		TEST(test_mute_contact_point),
 		TEST(test_answers_are_gathered),
 		TEST(test_storm),
