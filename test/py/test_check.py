@@ -153,6 +153,24 @@ def test_balance_of_shards(front, server, make_table, pg):
     assert query(connection, "SELECT relation FROM scylla_check('%s')" % table) == [(None,)]
 
 
+def test_balance_of_the_ring(front, server, make_table, pg, driver):
+    """A second node has a single token, next to one of the first."""
+    (dc, tokens), = driver.execute("SELECT data_center, tokens FROM system.local")
+    token = str(int(min(tokens, key=int)) + 1)
+    cells = ["2" * 16, dc, "rack9", "5", "\0\0\0\1\0\0\0" + chr(len(token)) + token] + 2 * ["\x7f\0\0\x63"]
+    rule = front.rule(QUERY, texts(["host_id", "data_center", "rack", "release_version", "tokens", "peer",
+                                    "rpc_address"], cells),
+                      when=lambda request: "tokens" in request.text.original and "peers" in request.text.original)
+    connection = pg()
+    table = make_table(server, "py_check.t")
+    wait_until(lambda: ask_for(connection, table, "i % 100", 40) or
+               query(connection, "SELECT count(*) FROM scylla_nodes WHERE ring_share IS NOT NULL") == [(2,)], 60)
+    assert findings(connection, table) == [
+        ("balance", "node %s:%d holds 100.0 %% of the ring, more than twice as much as others of its data center"
+         % (front.nodes[0].address, front.port))]
+    assert rule.taken > 0
+
+
 @pytest.mark.parametrize("answer, is_found", [
     (error(0x2200, "Role cassandra doesn't have assigned any service level"), True),
     (texts(["service_level_option", "effective_service_level", "value"], ["shares", "default", "1000"]), True),
