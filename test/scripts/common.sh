@@ -71,3 +71,34 @@ tie_to()
 		done
 		kill "-$3" "$2"' tie "$@" < /dev/null > /dev/null 2>&1 &
 }
+
+# The Java to run a published program on: 17, else 21, else whatever there is.
+find_java()
+{
+	local candidate
+	for candidate in /usr/lib/jvm/java-{17,21}-openjdk-*/bin/java "$(command -v java || true)"; do
+		if [ -x "$candidate" ]; then
+			echo "$candidate"
+			return
+		fi
+	done
+	die "no Java; run test/scripts/setup"
+}
+
+# Jars (GROUP:ARTIFACT:VERSION each) with all that they need, once, into $1/lib.
+fetch_jars()
+{
+	local dir=$1 group artifact version
+	[ ! -e "$dir/done" ] || return 0
+	mkdir -p "$dir"
+	{
+		echo '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
+		echo '<groupId>scratch</groupId><artifactId>scratch</artifactId><version>1</version><dependencies>'
+		while IFS=: read -r group artifact version; do
+			echo "<dependency><groupId>$group</groupId><artifactId>$artifact</artifactId><version>$version</version></dependency>"
+		done < <(printf '%s\n' "${@:2}")
+		echo '</dependencies></project>'
+	} > "$dir/pom.xml"
+	mvn -q -B -f "$dir/pom.xml" dependency:copy-dependencies -DoutputDirectory="$dir/lib" >&2
+	touch "$dir/done"
+}
