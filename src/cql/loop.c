@@ -28,6 +28,17 @@ cql_error_set(cql_error *error, cql_error_kind kind, const char *format, ...)
 	va_end(arguments);
 }
 
+void
+cql_error_append(cql_error *error, const char *format, ...)
+{
+	size_t len = strlen(error->message);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(error->message + len, sizeof error->message - len, format, arguments);
+	va_end(arguments);
+}
+
 cql_loop *
 cql_loop_new(cql_error *error)
 {

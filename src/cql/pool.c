@@ -178,14 +178,8 @@ cql_pool_need(cql_session *session, uint64_t now_ms)
 static void
 join_failure(cql_pool *pool, const cql_error *error)
 {
-	char *message = pool->failure.message;
-	size_t len = strlen(message);
-
 	if (pool->attempts == 0)
-	{
 		cql_error_set(&pool->failure, CQL_ERROR_UNREACHABLE, "%s", "");
-		len = 0;
-	}
 	/* What options can set right shows before other reasons. */
 	if (error->kind == CQL_ERROR_TLS || error->kind == CQL_ERROR_NOT_ASKED)
 	{
@@ -193,8 +187,8 @@ join_failure(cql_pool *pool, const cql_error *error)
 		pool->failure.server_code = error->server_code;
 	}
 	snprintf(pool->failure.node, sizeof pool->failure.node, "%s", error->node);
-	snprintf(message + len, sizeof pool->failure.message - len, "%s%s: %s", len > 0 ? "; " : "",
-			 error->node, error->message);
+	cql_error_append(&pool->failure, "%s%s: %s", pool->failure.message[0] != '\0' ? "; " : "",
+					 error->node, error->message);
 }
 
 /* A link that requests waited for ended before it was ready. */

@@ -324,4 +324,8 @@ extern uint64_t cql_loop_read_clock(cql_loop *loop);
 extern void cql_error_set(cql_error *error, cql_error_kind kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* More of an error's text, as far as there is room. */
+extern void cql_error_append(cql_error *error, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 #endif /* CQL_SESSION_H */

@@ -3,9 +3,8 @@
  */
 #include "peer.h"
 
-const uint8_t supported_body[24] = "\x00\x01\x00\x0b"
-								   "CQL_VERSION\x00\x01\x00\x05"
-								   "3.4.7";
+const uint8_t supported_body[24] = {0,   1,   0,   11, 'C', 'Q', 'L', '_', 'V', 'E', 'R', 'S',
+									'I', 'O', 'N', 0,  1,   0,   5,   '3', '.', '4', '.', '7'};
 
 size_t
 drain(cql_conn *conn, uint8_t *out, size_t size)

@@ -46,6 +46,7 @@ walk(const cql_type *type, const void *bytes, size_t len, int32_t *lengths, size
 		if (is_good && count < limit - 1)
 			lengths[count++] = element.len;
 	}
+	(void) sum;
 	lengths[is_good ? count : 0] = -9;
 	free(copy);
 }

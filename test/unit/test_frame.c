@@ -279,7 +279,8 @@ truncated_prefix_fails(void **state)
 static void
 forged_prefix_is_never_read_beyond(void **state)
 {
-	static const char forgeries[][4] = {"\xff\xff\xff\xff", "\x7f\xff\xff\xff", "\x80\0\0\0"};
+	static const uint8_t forgeries[][4] = {
+		{0xff, 0xff, 0xff, 0xff}, {0x7f, 0xff, 0xff, 0xff}, {0x80, 0, 0, 0}};
 	static const size_t widths[] = {2, 4};
 
 	(void) state;
