@@ -59,6 +59,12 @@ BEGIN
 	RETURN QUERY EXECUTE format('EXPLAIN (VERBOSE, COSTS OFF) %s', query);
 END
 $$;
+-- Aggregates in an order of their own get sorted rows from PostgreSQL 16 on.
+DO $$
+BEGIN
+	PERFORM set_config(name, 'off', false) FROM pg_settings WHERE name = 'enable_presorted_aggregate';
+END
+$$;
 -- Results with pushdown and of the local copy, with their types: true if they are the same.
 CREATE FUNCTION is_same(query text) RETURNS bool LANGUAGE plpgsql SET client_min_messages = error AS $$
 DECLARE
@@ -102,7 +108,8 @@ SELECT explain('SELECT count(*) FROM m WHERE i > 5');
 SELECT explain('SELECT p, count(*) FROM parts GROUP BY p');
 SELECT explain('SELECT c, count(*) FROM m GROUP BY c');
 SELECT explain('SELECT k, d, count(*) FROM m GROUP BY k, d');
-SELECT explain('SELECT k, count(*) FROM m WHERE k = 1 AND c IN (1, 2) GROUP BY k');
+SELECT explain FROM explain('SELECT k, count(*) FROM m WHERE k = 1 AND c IN (1, 2) GROUP BY k')
+	WHERE explain !~ 'Group Key'; -- none for a constant from PostgreSQL 17 on
 SELECT explain('SELECT k, count(*) FROM m GROUP BY GROUPING SETS ((k), ())');
 
 ---- results

@@ -44,7 +44,9 @@ BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (VERBOSE, COSTS OFF) ' || query LOOP
 		line := ltrim(line);
 		IF line ~ '^(-> +)?(Async )?Foreign Scan|^(Remote CQL|Access|Bind|Local):|^One-Time Filter: false' THEN
-			RETURN NEXT regexp_replace(line, '\$\d+|\(InitPlan \d+\)\.col1', '$n', 'g');
+			line := regexp_replace(line, '\$\d+|\(InitPlan \d+\)\.col1', '$n', 'g');
+			-- which side of an equality stands first is no matter, and another one from PostgreSQL 17 on
+			RETURN NEXT regexp_replace(line, '\((local\.\w+) = (\w+\.\w+)\)', '(\2 = \1)');
 		END IF;
 	END LOOP;
 END $$;

@@ -60,11 +60,15 @@ CREATE FUNCTION explain(query text, options text DEFAULT 'ANALYZE, TIMING OFF, B
 RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
 	line text;
+	row_count text;
 BEGIN
 	FOR line IN EXECUTE format('EXPLAIN (VERBOSE, COSTS OFF, SUMMARY OFF, %s) %s', options, query)
 	LOOP
 		line := regexp_replace(line, '((Bytes Received|Waits)"?: )\d+', '\1N');
-		RETURN NEXT regexp_replace(line, '(rows=\d+)\.00', '\1');
+		line := replace(replace(line, ' (returns $0)', ''), 'Bind: $0', 'Bind: (InitPlan 1).col1');
+		row_count := substring(line, '(?:actual rows=|Actual Rows"?: )(\d+\.\d+)');
+		line := regexp_replace(line, '\n *"?Disabled"?: false,?', '', 'g');
+		RETURN NEXT CASE WHEN row_count IS NULL THEN line ELSE replace(line, row_count, round(row_count::numeric)::text) END;
 	END LOOP;
 END
 $$;
@@ -352,7 +356,7 @@ RESET scylla_fdw.enable_pushdown;
 ---- EXPLAIN in other ways
 
 EXPLAIN (COSTS OFF) SELECT v FROM events WHERE k = 2 AND n > 5;
-EXPLAIN (COSTS OFF, VERBOSE, FORMAT JSON) SELECT v FROM events WHERE k = 2 AND c > 1 AND n > 5 AND v <> 'x';
+SELECT explain('SELECT v FROM events WHERE k = 2 AND c > 1 AND n > 5 AND v <> ''x''', 'ANALYZE OFF, FORMAT JSON');
 SELECT explain('SELECT v FROM pairs WHERE a = ''x'' AND b = 1 AND v > 5', 'ANALYZE, TIMING OFF, BUFFERS OFF, FORMAT YAML');
 SELECT count(*) FROM explain('SELECT v FROM pairs', 'ANALYZE, TIMING ON') line WHERE line LIKE '%Wait Time: %.% ms';
 SET scylla_fdw.trace = on;
