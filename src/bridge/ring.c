@@ -25,7 +25,7 @@ scylla_split_ring(const ScyllaSession *session, const cql_split *split, int max,
 	Lesson lesson = {session->cql, split};
 	cql_ring_piece *pieces = palloc((Size) max * sizeof(cql_ring_piece));
 
-	scylla_wait_until(is_learnt, &lesson, -1);
+	scylla_wait_until(is_learnt, &lesson, SCYLLA_GATHER_NONE);
 	*count = cql_session_split_ring(session->cql, split, pieces, max);
 	return pieces;
 }

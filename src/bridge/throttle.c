@@ -67,7 +67,7 @@ scylla_throttle(ScyllaThrottle *throttle, int rows)
 	now = GetCurrentTimestamp();
 	if (throttle->due > now + BURST_US)
 	{
-		scylla_wait_until(is_never, NULL, (int) ((throttle->due - now) / 1000));
+		scylla_wait_at_most(is_never, NULL, (int) ((throttle->due - now) / 1000));
 		now = GetCurrentTimestamp();
 	}
 	throttle->due = Max(throttle->due, now) + (int64) rows * USECS_PER_SEC / throttle->rate;

@@ -24,11 +24,6 @@ static int backend_extra_fds = 0;
 /* A latch, the postmaster's death, the loop's descriptor. */
 #define WAIT_EVENT_COUNT 3
 
-/* When answers wake this process: see cql_loop_gather(). Of many, so that each wake is worth its
- * system calls and the server still has most of its work before it. */
-#define EACH_ANSWER 0
-#define SHARE_OF_MANY 8
-
 static void
 close_loop(int code, Datum arg)
 {
@@ -164,14 +159,14 @@ cut_timeout(int timeout_ms, TimestampTz end)
 }
 
 static void
-wait_until(ScyllaWaitTest is_reached, void *argument, int limit_ms, uint32 share)
+wait_until(ScyllaWaitTest is_reached, void *argument, int limit_ms, ScyllaGather gather)
 {
 	cql_loop *loop = scylla_loop_get();
 	TimestampTz end =
 		limit_ms >= 0 ? TimestampTzPlusMilliseconds(GetCurrentTimestamp(), limit_ms) : 0;
 
 	/* At the beginning, for the last wait may have ended in an error. */
-	cql_loop_gather(loop, share);
+	cql_loop_gather(loop, gather);
 	/* Here too, since a loop that is never idle would never come to wait. */
 	CHECK_FOR_INTERRUPTS();
 	while (!is_reached(argument) && (end == 0 || GetCurrentTimestamp() < end))
@@ -189,15 +184,15 @@ wait_until(ScyllaWaitTest is_reached, void *argument, int limit_ms, uint32 share
 }
 
 void
-scylla_wait_until(ScyllaWaitTest is_reached, void *argument, int limit_ms)
+scylla_wait_until(ScyllaWaitTest is_reached, void *argument, ScyllaGather gather)
 {
-	wait_until(is_reached, argument, limit_ms, EACH_ANSWER);
+	wait_until(is_reached, argument, -1, gather);
 }
 
 void
-scylla_wait_for_many(ScyllaWaitTest is_reached, void *argument)
+scylla_wait_at_most(ScyllaWaitTest is_reached, void *argument, int limit_ms)
 {
-	wait_until(is_reached, argument, -1, SHARE_OF_MANY);
+	wait_until(is_reached, argument, limit_ms, SCYLLA_GATHER_NONE);
 }
 
 static bool
@@ -209,7 +204,7 @@ is_done(void *request)
 void
 scylla_wait_request(cql_request *request)
 {
-	scylla_wait_until(is_done, request, -1);
+	scylla_wait_until(is_done, request, SCYLLA_GATHER_ROWS);
 }
 
 static bool
@@ -221,7 +216,7 @@ has_room(void *session)
 void
 scylla_wait_room(cql_session *session)
 {
-	scylla_wait_until(has_room, session, -1);
+	scylla_wait_until(has_room, session, SCYLLA_GATHER_ROWS);
 }
 
 /* No wake-up is lost by this turn: whoever waits next tests before it waits. */
@@ -237,7 +232,7 @@ scylla_wait_fd(void)
 	cql_loop *loop = scylla_loop_get();
 
 	settle_descriptors(loop);
-	cql_loop_gather(loop, EACH_ANSWER);
+	cql_loop_gather(loop, SCYLLA_GATHER_NONE);
 	while (cql_loop_timeout_ms(loop) == 0)
 	{
 		CHECK_FOR_INTERRUPTS();

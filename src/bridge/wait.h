@@ -12,20 +12,31 @@
 /* This backend's loop, made at first use, with its descriptors accounted for. */
 extern cql_loop *scylla_loop_get(void);
 
-/* Return once the request is done. Cancel, timeout and termination leave by ereport. */
+/* Return once the request, maybe one of many, is done. Cancel, timeout and termination leave by ereport. */
 extern void scylla_wait_request(cql_request *request);
 
 /* Return once the session takes another request. */
 extern void scylla_wait_room(cql_session *session);
 
-/* Return once a test holds, or so many milliseconds (negative: for ever) are over. The test is
- * made between turns of the loop, and may take what has ended. */
-typedef bool (*ScyllaWaitTest)(void *argument);
-extern void scylla_wait_until(ScyllaWaitTest is_reached, void *argument, int timeout_ms);
+/*
+ * Whose answers a wait is for: of many that are owed, a share is taken at a time (see
+ * cql_loop_gather()), so that each wake is worth its system calls and the server still has most of
+ * its work before it. The share is of the shortest answers that there are, as those of writes; rows
+ * are several times as long.
+ */
+typedef enum ScyllaGather
+{
+	SCYLLA_GATHER_NONE = 0,
+	SCYLLA_GATHER_ROWS = 2,
+	SCYLLA_GATHER_WRITES = 8
+} ScyllaGather;
 
-/* The same for a test that is about many answers: they are taken together, a share of those that are
- * owed at a time. */
-extern void scylla_wait_for_many(ScyllaWaitTest is_reached, void *argument);
+/* Return once a test holds. It is made between turns of the loop, and may take what has ended. */
+typedef bool (*ScyllaWaitTest)(void *argument);
+extern void scylla_wait_until(ScyllaWaitTest is_reached, void *argument, ScyllaGather gather);
+
+/* The same, or once so many milliseconds are over. */
+extern void scylla_wait_at_most(ScyllaWaitTest is_reached, void *argument, int limit_ms);
 
 /* One turn of the loop without waiting: what was submitted leaves. */
 extern void scylla_wait_nothing(void);

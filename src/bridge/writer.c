@@ -213,7 +213,7 @@ wait_until(ScyllaWriter *writer, ScyllaWaitTest is_reached)
 {
 	uint64 waited_us = scylla_wait_total_us();
 
-	scylla_wait_for_many(is_reached, writer);
+	scylla_wait_until(is_reached, writer, SCYLLA_GATHER_WRITES);
 	writer->counters.wait_us += scylla_wait_total_us() - waited_us;
 	writer->unsent_rows = 0;
 	writer->unsent_bytes = 0;

@@ -102,7 +102,7 @@ scylla_schema_await_agreement(ScyllaSession *session)
 
 	while (!(is_reached = is_agreed(session, polls++)) && GetCurrentTimestamp() < end)
 	{
-		scylla_wait_until(never, NULL, PAUSE_MS);
+		scylla_wait_at_most(never, NULL, PAUSE_MS);
 		MemoryContextReset(context);
 	}
 	MemoryContextSwitchTo(caller);

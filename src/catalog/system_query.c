@@ -144,7 +144,7 @@ is_answered(void *argument)
 bool
 scylla_system_query_wait_briefly(ScyllaSystemQuery *query, int timeout_ms)
 {
-	scylla_wait_until(is_answered, query, timeout_ms);
+	scylla_wait_at_most(is_answered, query, timeout_ms);
 	return is_answered(query);
 }
 

@@ -219,7 +219,7 @@ take_what_came(ScyllaFanout *fanout)
 	uint64 waited_us = scylla_wait_total_us();
 	dlist_mutable_iter iter;
 
-	scylla_wait_until(has_any_come, fanout, -1);
+	scylla_wait_until(has_any_come, fanout, SCYLLA_GATHER_ROWS);
 	fanout->spec.stream.counters->wait_us += scylla_wait_total_us() - waited_us;
 	dlist_foreach_modify (iter, &fanout->flying)
 	{
