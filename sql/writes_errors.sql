@@ -68,7 +68,7 @@ ROLLBACK;
 
 ---- refused when a row is reached: those before it may be written
 
-SELECT * FROM fails('INSERT INTO t (p, c, v) VALUES (2, ''a'', 1), (2, NULL, 2)');
+SELECT * FROM fails('INSERT INTO t (p, c, v) VALUES (2, ''a'', 1), (3, ''a'', 1), (2, NULL, 2)');
 SELECT * FROM fails('INSERT INTO t (c, v) VALUES (''a'', 1)');
 SELECT * FROM fails('INSERT INTO t (p, c, v) VALUES (NULL, ''a'', 1)');
 ALTER FOREIGN TABLE t ALTER v TYPE bigint;

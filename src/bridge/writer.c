@@ -14,6 +14,7 @@
 #include "bridge/throttle.h"
 #include "bridge/transaction.h"
 #include "bridge/wait.h"
+#include "bridge/write_batch.h"
 #include "common/hashfn.h"
 #include "lib/ilist.h"
 #include "mb/pg_wchar.h"
@@ -25,7 +26,10 @@
 #define TURN_ROWS 32
 #define TURN_BYTES (64 * 1024)
 
-/* A write in flight. Its key's buffer stays when the slot gets another write. */
+/* What one batch may have of the rows in flight, so that many partitions are at work. */
+#define BATCH_SHARE 16
+
+/* A write in flight. Its keys' buffer stays when the slot gets another write. */
 typedef struct WriterSlot
 {
 	cql_request *request;
@@ -33,9 +37,11 @@ typedef struct WriterSlot
 	size_t values_len;
 	bool *is_applied;
 	uint32 partition; /* hash of the routing key, of a conditional write */
-	char *key;
+	int rows;
+	char *keys; /* the first row's, and in a batch the last one's */
 	size_t key_len;
-	size_t key_size;
+	size_t last_key_len;
+	size_t keys_size;
 } WriterSlot;
 
 struct ScyllaWriter
@@ -51,17 +57,17 @@ struct ScyllaWriter
 	WriterSlot *slots;
 	int slot_count;
 	int in_flight;   /* the first so many slots */
+	int rows;        /* in them */
 	size_t bytes;    /* of their values */
 	int unsent_rows; /* submitted since the loop last turned */
 	size_t unsent_bytes;
-	StringInfoData timed; /* the values of a row with its timeout */
-	cql_result *result;   /* while it is looked at */
+	ScyllaWriteBatch *batch; /* rows that are not sent yet */
+	StringInfoData timed;    /* the values of a row with its timeout */
+	cql_result *result;      /* while it is looked at */
 	bool has_warned;
 	bool has_failed;
-	cql_error error; /* the first */
-	char *error_key;
-	size_t error_key_len;
-	cql_statement *error_statement;
+	cql_error error;       /* the first */
+	WriterSlot error_slot; /* what it was about; the keys stay, nothing is sent any more */
 	ScyllaWriterCounters counters;
 };
 
@@ -100,6 +106,9 @@ scylla_writer_new(const ScyllaWriterSpec *spec)
 	writer->spec = *spec;
 	initStringInfo(&writer->timed);
 	writer->throttle = scylla_throttle_get(spec->relid, SCYLLA_THROTTLE_WRITE, spec->rate);
+	/* Rows that are held back anyhow are not to wait for each other. */
+	writer->batch =
+		scylla_write_batch_new(writer->throttle != NULL ? 0 : spec->max_in_flight / BATCH_SHARE);
 	writer->level = scylla_transaction_level();
 	dlist_push_tail(&live_writers, &writer->node);
 	writer->callback.func = reset_writer;
@@ -128,7 +137,7 @@ read_applied(cql_result *result)
 static void
 note_success(ScyllaWriter *writer, const WriterSlot *slot)
 {
-	writer->counters.written++;
+	writer->counters.written += slot->rows;
 	/* The same words for each of a million rows help nobody. */
 	if (!writer->has_warned && cql_result_warning_count(writer->result) > 0)
 	{
@@ -144,19 +153,17 @@ static void
 note_failure(ScyllaWriter *writer, const cql_error *error, const WriterSlot *slot)
 {
 	if (error->may_be_applied)
-		writer->counters.unknown++;
+		writer->counters.unknown += slot->rows;
 	else
 	{
-		writer->counters.refused++;
-		scylla_transaction_count(writer->level, -1);
+		writer->counters.refused += slot->rows;
+		scylla_transaction_count(writer->level, -slot->rows);
 	}
 	if (writer->has_failed)
 		return;
 	writer->has_failed = true;
 	writer->error = *error;
-	writer->error_key = slot->key;
-	writer->error_key_len = slot->key_len;
-	writer->error_statement = slot->statement;
+	writer->error_slot = *slot;
 }
 
 /* Take one that is done out of the window; its slot goes behind those in flight. */
@@ -172,6 +179,7 @@ settle_slot(ScyllaWriter *writer, int index)
 	writer->in_flight--;
 	writer->slots[index] = writer->slots[writer->in_flight];
 	writer->slots[writer->in_flight] = slot;
+	writer->rows -= slot.rows;
 	writer->bytes -= slot.values_len;
 	status = cql_request_take_result(request, &writer->result, &error);
 	cql_request_free(request);
@@ -237,8 +245,7 @@ has_room(void *argument)
 	int low = writer->spec.max_in_flight - (writer->spec.max_in_flight + 7) / 8;
 
 	settle_done(writer);
-	return writer->in_flight <= low &&
-		   writer->bytes <= MAX_BYTES_IN_FLIGHT - MAX_BYTES_IN_FLIGHT / 8;
+	return writer->rows <= low && writer->bytes <= MAX_BYTES_IN_FLIGHT - MAX_BYTES_IN_FLIGHT / 8;
 }
 
 /* ---- failing ---- */
@@ -254,44 +261,36 @@ describe_others(const ScyllaWriterCounters *counters)
 					counters->sent, counters->written, counters->unknown, counters->refused);
 }
 
+static char *
+describe_rows(const ScyllaWriter *writer)
+{
+	const ScyllaWriterSpec *spec = &writer->spec;
+	const WriterSlot *slot = &writer->error_slot;
+	char *first = spec->describe_key(spec->describe_argument, slot->keys, slot->key_len);
+
+	if (slot->rows == 1)
+		return first;
+	return psprintf(
+		"%s to %s (%d rows in a batch)", first,
+		spec->describe_key(spec->describe_argument, slot->keys + slot->key_len, slot->last_key_len),
+		slot->rows);
+}
+
 static void fail(ScyllaWriter *writer) __attribute__((noreturn));
 
 static void
 fail(ScyllaWriter *writer)
 {
 	const ScyllaWriterSpec *spec = &writer->spec;
-	const char *cql = cql_statement_text(writer->error_statement);
+	const char *cql = cql_statement_text(writer->error_slot.statement);
 	ScyllaReportContext about = {
 		.session = spec->session, .relation = spec->relation, .is_write = true};
 
 	wait_until(writer, is_drained);
-	about.key =
-		spec->describe_key(spec->describe_argument, writer->error_key, writer->error_key_len);
+	about.key = describe_rows(writer);
 	about.others = describe_others(&writer->counters);
 	about.cql = pg_any_to_server(cql, strlen(cql), PG_UTF8);
 	scylla_report(&writer->error, &about);
-}
-
-void
-scylla_writer_drain(ScyllaWriter *writer)
-{
-	wait_until(writer, is_drained);
-	if (writer->has_failed)
-		fail(writer);
-}
-
-void
-scylla_writers_settle(const void *owner)
-{
-	dlist_iter iter;
-
-	dlist_foreach (iter, &live_writers)
-	{
-		ScyllaWriter *writer = dlist_container(ScyllaWriter, node, iter.cur);
-
-		if (writer->in_flight > 0 && (owner == NULL || writer->spec.owner != owner))
-			wait_until(writer, is_drained);
-	}
 }
 
 /* ---- submitting ---- */
@@ -315,13 +314,17 @@ reserve_slot(ScyllaWriter *writer, const ScyllaWrite *write)
 		writer->slot_count = count;
 	}
 	slot = &writer->slots[writer->in_flight];
-	if (slot->key_size < write->key_len)
+	if (slot->keys_size < write->key_len + write->last_key_len)
 	{
-		slot->key = MemoryContextAlloc(writer->context, 2 * write->key_len);
-		slot->key_size = 2 * write->key_len;
+		slot->keys_size = 2 * (write->key_len + write->last_key_len);
+		slot->keys = MemoryContextAlloc(writer->context, slot->keys_size);
 	}
-	memcpy(slot->key, write->key, write->key_len);
+	memcpy(slot->keys, write->key, write->key_len);
+	if (write->last_key_len > 0)
+		memcpy(slot->keys + write->key_len, write->last_key, write->last_key_len);
 	slot->key_len = write->key_len;
+	slot->last_key_len = write->last_key_len;
+	slot->rows = 1 + write->more_rows;
 	slot->statement = write->statement;
 	slot->values_len = write->values_len;
 	slot->is_applied = write->is_applied;
@@ -329,10 +332,11 @@ reserve_slot(ScyllaWriter *writer, const ScyllaWrite *write)
 }
 
 static bool
-is_full(const ScyllaWriter *writer, size_t values_len)
+is_full(const ScyllaWriter *writer, const ScyllaWrite *write)
 {
-	return writer->in_flight >= writer->spec.max_in_flight ||
-		   (writer->in_flight > 0 && writer->bytes + values_len > MAX_BYTES_IN_FLIGHT);
+	return writer->in_flight > 0 &&
+		   (writer->rows + 1 + write->more_rows > writer->spec.max_in_flight ||
+			writer->bytes + write->values_len > MAX_BYTES_IN_FLIGHT);
 }
 
 /*
@@ -359,14 +363,15 @@ submit_slot(ScyllaWriter *writer, WriterSlot *slot, const cql_request_spec *requ
 	while ((status = cql_request_submit(writer->spec.session->cql, request, &slot->request,
 										&error)) == CQL_BUSY)
 		scylla_wait_room(writer->spec.session->cql);
-	writer->counters.sent++;
-	scylla_transaction_count(writer->level, 1);
+	writer->counters.sent += slot->rows;
+	scylla_transaction_count(writer->level, slot->rows);
 	if (status != CQL_OK)
 	{
 		note_failure(writer, &error, slot);
 		return;
 	}
 	writer->in_flight++;
+	writer->rows += slot->rows;
 	writer->bytes += slot->values_len;
 	writer->counters.bytes += slot->values_len;
 }
@@ -375,7 +380,7 @@ submit_slot(ScyllaWriter *writer, WriterSlot *slot, const cql_request_spec *requ
 static void
 turn_now_and_then(ScyllaWriter *writer)
 {
-	if (++writer->unsent_rows < TURN_ROWS && writer->unsent_bytes < TURN_BYTES)
+	if (writer->unsent_rows < TURN_ROWS && writer->unsent_bytes < TURN_BYTES)
 		return;
 	CHECK_FOR_INTERRUPTS();
 	scylla_wait_nothing();
@@ -411,14 +416,16 @@ add_timeout(ScyllaWriter *writer, ScyllaTimeoutPlace place, cql_request_spec *re
 	request->value_count++;
 }
 
-void
-scylla_writer_submit(ScyllaWriter *writer, const ScyllaWrite *write)
+/* Not after a failure: what the statement has not sent then, it does not send any more. */
+static void
+send_write(ScyllaWriter *writer, const ScyllaWrite *write)
 {
 	cql_request_spec request = {
 		.statement = write->statement,
 		.values = write->values,
 		.values_len = write->values_len,
 		.value_count = write->value_count,
+		.more_rows = write->more_rows,
 		.consistency = (cql_consistency) writer->spec.consistency,
 		.serial_consistency =
 			(cql_consistency) (write->is_applied != NULL ? writer->spec.serial_consistency : 0),
@@ -431,8 +438,7 @@ scylla_writer_submit(ScyllaWriter *writer, const ScyllaWrite *write)
 	uint32 partition = 0;
 	WriterSlot *slot;
 
-	scylla_throttle(writer->throttle, 1);
-	if (is_full(writer, write->values_len))
+	if (is_full(writer, write))
 		wait_until(writer, has_room);
 	if (write->is_applied != NULL)
 	{
@@ -441,13 +447,65 @@ scylla_writer_submit(ScyllaWriter *writer, const ScyllaWrite *write)
 		wait_for_partition(writer, partition);
 	}
 	if (writer->has_failed)
-		fail(writer);
+		return;
 	slot = reserve_slot(writer, write);
 	slot->partition = partition;
 	add_timeout(writer, write->timeout, &request);
 	submit_slot(writer, slot, &request);
+	writer->unsent_rows += 1 + write->more_rows;
 	writer->unsent_bytes += write->values_len;
 	turn_now_and_then(writer);
+}
+
+static void
+send_batch(ScyllaWriter *writer)
+{
+	ScyllaWrite write;
+
+	if (scylla_write_batch_take(writer->batch, &write))
+		send_write(writer, &write);
+}
+
+void
+scylla_writer_submit(ScyllaWriter *writer, const ScyllaWrite *write)
+{
+	scylla_throttle(writer->throttle, 1);
+	if (!scylla_write_batch_takes(writer->batch, write))
+		send_batch(writer);
+	if (scylla_write_batch_takes(writer->batch, write))
+		scylla_write_batch_add(writer->batch, write);
+	else
+		send_write(writer, write);
+	if (writer->has_failed)
+		fail(writer);
+}
+
+/* ---- waiting for all ---- */
+
+void
+scylla_writer_drain(ScyllaWriter *writer)
+{
+	send_batch(writer);
+	wait_until(writer, is_drained);
+	if (writer->has_failed)
+		fail(writer);
+}
+
+void
+scylla_writers_settle(const void *owner)
+{
+	dlist_iter iter;
+
+	dlist_foreach (iter, &live_writers)
+	{
+		ScyllaWriter *writer = dlist_container(ScyllaWriter, node, iter.cur);
+
+		if (owner != NULL && writer->spec.owner == owner)
+			continue;
+		send_batch(writer);
+		if (writer->in_flight > 0)
+			wait_until(writer, is_drained);
+	}
 }
 
 const ScyllaWriterCounters *

@@ -21,10 +21,10 @@ typedef struct ScyllaWriterSpec
 	const void *owner; /* the statement that writes: see scylla_writers_settle() */
 	int consistency;
 	int serial_consistency; /* 0: none */
-	int max_in_flight;
-	int rate;             /* rows per second; 0: no limit */
-	Oid relid;            /* foreign table */
-	const char *relation; /* keyspace.table; must live as long as the writer */
+	int max_in_flight;      /* rows */
+	int rate;               /* rows per second; 0: no limit */
+	Oid relid;              /* foreign table */
+	const char *relation;   /* keyspace.table; must live as long as the writer */
 	ScyllaDescribeKey describe_key;
 	const void *describe_argument;
 } ScyllaWriterSpec;
@@ -51,20 +51,26 @@ typedef struct ScyllaWrite
 	const char *routing_key;    /* serialized partition key */
 	size_t routing_key_len;
 	bool has_timestamp; /* else it is the server's */
+	bool is_time_given; /* by the row: no other one will do */
 	int64 timestamp_us;
 	bool is_idempotent;
+	bool can_share;  /* a request and its timestamp, with rows of other keys in its partition */
 	const char *key; /* for describe_key */
 	size_t key_len;
 	bool *is_applied; /* of a conditional write: set once it is acknowledged; else NULL */
+	/* rows whose values follow (see cql_request_spec), and the key of the last of them */
+	int more_rows;
+	const char *last_key;
+	size_t last_key_len;
 } ScyllaWrite;
 
 /*
- * Send a row; waits only while too much is in flight. Raises the first error of an earlier row as
+ * Send a row, perhaps only with the next ones; waits only while too much is in flight. Raises the first error of an earlier row as
  * soon as it is known, once the outcome of all that was sent is.
  */
 extern void scylla_writer_submit(ScyllaWriter *writer, const ScyllaWrite *write);
 
-/* Return when all that was sent is acknowledged; raise the first error. */
+/* Return when all rows are sent and acknowledged; raise the first error. */
 extern void scylla_writer_drain(ScyllaWriter *writer);
 
 typedef struct ScyllaWriterCounters

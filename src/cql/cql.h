@@ -402,6 +402,7 @@ typedef struct cql_request_spec
 	const void *values;       /* value_count [value]s: [int] length (-1 null, -2 unset), bytes */
 	size_t values_len;
 	int value_count;
+	int more_rows; /* whose values follow, as many each: all of them go as one unlogged BATCH */
 	cql_consistency consistency;
 	cql_consistency serial_consistency; /* 0: the server's */
 	int32_t page_rows;                  /* 0: unpaged */

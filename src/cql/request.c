@@ -144,7 +144,10 @@ set_run_frame(cql_request *request, const cql_request_spec *spec)
 		cql_view metadata_id = {(const char *) spec->statement->metadata_id,
 								spec->statement->metadata_id_len};
 
-		cql_write_execute(&writer, id, metadata_id, &parameters, flags);
+		if (spec->more_rows > 0)
+			cql_write_batch(&writer, id, 1 + spec->more_rows, &parameters, flags);
+		else
+			cql_write_execute(&writer, id, metadata_id, &parameters, flags);
 	}
 	else
 		cql_write_query(&writer, spec->cql, &parameters, flags);

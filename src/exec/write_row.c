@@ -27,6 +27,7 @@ typedef struct WriteTarget
 	int bind_count;               /* but for the timeout's */
 	int *order;                   /* columns, in the order of the bind variables */
 	bool is_in_order;             /* of the plan's columns */
+	bool can_share;               /* see ScyllaWrite */
 	ScyllaConverter **converters; /* by column */
 } WriteTarget;
 
@@ -306,6 +307,41 @@ make_converters(ScyllaRowWriter *rows, WriteTarget *target)
 	}
 }
 
+/* Equal values of it are equal bytes: there is no 1.0 beside 1.00, nor 0 beside -0. */
+static bool
+has_one_form(const cql_type *type)
+{
+	switch (type->id)
+	{
+		case CQL_TYPE_CUSTOM:
+		case CQL_TYPE_DECIMAL:
+		case CQL_TYPE_DOUBLE:
+		case CQL_TYPE_FLOAT:
+			return false;
+		default:
+			return type->id < CQL_TYPE_LIST;
+	}
+}
+
+/*
+ * Whether rows may go in a batch, whose writes have one timestamp: not where the row that comes later
+ * has to win, so none has a static column, and it must show whether two have the same key. Nor where
+ * the server orders writes itself. ScyllaDB's timeout would be the batch's.
+ */
+static bool
+judge_sharing(const ScyllaRowWriter *rows, const WriteTarget *target)
+{
+	const ScyllaModifyPlan *plan = rows->plan;
+
+	if (plan->clustering_count == 0 || plan->is_conditional || plan->is_counter ||
+		rows->has_static || target->timeout != SCYLLA_TIMEOUT_NONE)
+		return false;
+	for (int i = plan->partition_count; i < count_key(plan); i++)
+		if (!has_one_form(rows->types[i]))
+			return false;
+	return true;
+}
+
 static void
 prepare_target(ScyllaRowWriter *rows, ScyllaModifyTarget kind)
 {
@@ -325,6 +361,7 @@ prepare_target(ScyllaRowWriter *rows, ScyllaModifyTarget kind)
 	for (int i = 1; i < target->bind_count; i++)
 		target->is_in_order &= target->order[i - 1] < target->order[i];
 	make_converters(rows, target);
+	target->can_share = judge_sharing(rows, target);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -517,8 +554,11 @@ choose_timestamp(const ScyllaRowWriter *rows, ScyllaWrite *write)
 	write->timestamp_us = scylla_write_timestamp_us();
 	for (int i = 0; i < plan->column_count; i++)
 		if (plan->columns[i].assign == SCYLLA_ASSIGN_TIMESTAMP && !rows->values[i].is_null)
+		{
+			write->is_time_given = true;
 			write->timestamp_us =
 				scylla_using_timestamp_us(rows->values[i].value, plan->columns[i].value_type);
+		}
 }
 
 void
@@ -546,6 +586,7 @@ scylla_row_writer_send(ScyllaRowWriter *rows, bool *is_applied)
 	write.routing_key = rows->routing_key.data;
 	write.routing_key_len = rows->routing_key.len;
 	choose_timestamp(rows, &write);
+	write.can_share = rows->target->can_share;
 	write.key = rows->key.data;
 	write.key_len = rows->key.len;
 	if (rows->spool != NULL)

@@ -26,11 +26,11 @@ import sys
 import threading
 import uuid
 
-from codec import (COMPRESSED, DURATION, ERROR, EVENT, EXECUTE, GLOBAL_SPEC, HAS_MORE, HEADER, METADATA_CHANGED,
-                   NO_METADATA, PAYLOAD, PREPARE, PREPARED, QUERY, REGISTER, RESULT, ROWS, SKIP_METADATA, STARTUP,
-                   SUPPORTED, TRACING, VALUES, WARNING, Client, Reader, integer, long_string, lz4_pack, lz4_unpack,
-                   metadata_id, partition_token, shard_of, short, short_bytes, sized, string, string_map,
-                   string_multimap)
+from codec import (BATCH, COMPRESSED, DURATION, ERROR, EVENT, EXECUTE, GLOBAL_SPEC, HAS_MORE, HEADER,
+                   METADATA_CHANGED, NO_METADATA, PAYLOAD, PREPARE, PREPARED, QUERY, REGISTER, RESULT, ROWS,
+                   SKIP_METADATA, STARTUP, SUPPORTED, TRACING, VALUES, WARNING, Client, Reader, integer, long_string,
+                   lz4_pack, lz4_unpack, metadata_id, partition_token, shard_of, short, short_bytes, sized, string,
+                   string_map, string_multimap)
 from faults import Rule
 from rewrite import KEYSPACE, Text
 
@@ -172,7 +172,29 @@ class Connection:
             return long_string(request.text.text) + rest
         if request.opcode == EXECUTE:
             return self.translate_execute(request, reader)
+        if request.opcode == BATCH:
+            return self.translate_batch(request, reader)
         return request.body
+
+    def translate_batch(self, request, reader):
+        """Of prepared statements; the token is the first one's."""
+        kind, count = reader.number("B"), reader.number("H")
+        body = struct.pack(">BH", kind, count)
+        for _ in range(count):
+            if reader.number("B") != 1:
+                raise ValueError("a statement of a batch is not prepared")
+            statement_id = reader.short_bytes()
+            statement = self.front.statements.get(statement_id)
+            start = reader.at
+            for _ in range(reader.number("H")):
+                reader.bytes()
+            values = request.body[start:reader.at]
+            if statement is not None:
+                statement_id = statement.id
+                request.statement = request.statement or statement
+                request.token = request.token or self.token_of(statement, short(0) + bytes([VALUES]) + values)
+            body += bytes([1]) + short_bytes(statement_id) + values
+        return body + reader.rest()
 
     def translate_execute(self, request, reader):
         statement_id = reader.short_bytes()

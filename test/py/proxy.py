@@ -1,5 +1,5 @@
 """A proxy before a real CQL server that spoils what a test says: it forwards whole frames, and asks a
-rule about each EXECUTE.
+rule about each EXECUTE and BATCH.
 
     proxy = Proxy(host, port)
     proxy.rule = lambda number, body: error(OVERLOADED, "...") if number % 2 else None
@@ -8,7 +8,7 @@ rule about each EXECUTE.
     proxy.refuse()                     # ... and are not, until proxy.accept()
     proxy.stop()
 
-A rule gets the number of the EXECUTE (from 1) and its body, and gives None (forward it), the body of
+A rule gets the number of the request (from 1) and its body, and gives None (forward it), the body of
 an ERROR to answer with, or CUT.
 """
 
@@ -16,7 +16,7 @@ import socket
 import struct
 import threading
 
-ERROR_OPCODE, EXECUTE = 0x00, 0x0A
+ERROR_OPCODE, EXECUTE, BATCH = 0x00, 0x0A, 0x0D
 HEADER = struct.Struct(">BBhBi")
 CUT = object()
 
@@ -78,7 +78,7 @@ class Proxy:
                 header = read_exactly(client, HEADER.size)
                 _version, _flags, stream, opcode, length = HEADER.unpack(header)
                 body = read_exactly(client, length)
-                verdict = self.ask(body) if opcode == EXECUTE else None
+                verdict = self.ask(body) if opcode in (EXECUTE, BATCH) else None
                 if verdict is CUT:
                     raise OSError("cut")
                 if verdict is None:

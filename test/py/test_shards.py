@@ -3,7 +3,7 @@ happens where the shard-aware port does not do what it should."""
 
 import pytest
 
-from codec import EXECUTE, OPTIONS, QUERY
+from codec import BATCH, EXECUTE, OPTIONS, QUERY
 from faults import error
 from support import query
 
@@ -46,10 +46,24 @@ def spread(connection, server, table, shards=SHARDS):
     raise AssertionError(query(connection, "SELECT * FROM scylla_shards"))
 
 
-def misrouted(front, shard_of):
-    asked = front.seen(EXECUTE)
+def misrouted(front, shard_of, opcode=EXECUTE):
+    asked = front.seen(opcode)
     assert asked
     return [request for request in asked if request.shard != shard_of(request.token)]
+
+
+def test_batches_go_to_their_shard(start, driver, make_table, pg):
+    driver.execute("CREATE TABLE py_shards.wide (p int, c int, PRIMARY KEY (p, c))")
+    columns = {"p": ("int", "int", "partition 1"), "c": ("int", "int", "clustering 1 asc")}
+    front, server, table = start()
+    wide = make_table(server, "py_shards.wide", columns)
+    connection = pg()
+    spread(connection, server, table)
+    front.clear()
+    query(connection, "INSERT INTO %s SELECT g / 10, g %% 10 FROM generate_series(0, 299) g" % wide)
+    assert len(front.seen(BATCH)) == 30
+    assert misrouted(front, front.shard_of, BATCH) == []
+    assert sorted(driver.execute("SELECT p, c FROM py_shards.wide")) == [(g // 10, g % 10) for g in range(300)]
 
 
 def test_requests_go_to_their_shard(start, pg):

@@ -19,6 +19,7 @@ def keyspace(make_keyspace, driver):
     connection = make_keyspace("py_faults")
     driver.execute("CREATE TABLE py_faults.t (k int PRIMARY KEY, v text)")
     driver.execute("CREATE TABLE py_faults.hits (k int PRIMARY KEY, n counter)")
+    driver.execute("CREATE TABLE py_faults.wide (p int, c int, v text, PRIMARY KEY (p, c))")
     return connection
 
 
@@ -34,6 +35,7 @@ def table(keyspace, driver, proxy, pg, make_server, make_mapping):
     """A connection whose table "t" and "hits" go through the proxy, both empty."""
     driver.execute("TRUNCATE py_faults.t")
     driver.execute("TRUNCATE py_faults.hits")
+    driver.execute("TRUNCATE py_faults.wide")
     connection = pg()
     server = make_server(proxy.port, keyspace="py_faults", request_timeout="1min")
     make_mapping(server)
@@ -71,6 +73,25 @@ def assert_honest(found, driver, total):
     present = keys(driver)
     assert written <= len(present) <= written + unknown
     return present
+
+
+@pytest.mark.parametrize("verdict, state, outcome", [
+    (write_timeout("no quorum for these"), "08007", [64, 0]), (error(INVALID, "not these"), "22023", [0, 64])],
+                         ids=["timeout", "invalid"])
+def test_error_of_a_batch(table, proxy, driver, verdict, state, outcome):
+    """64 rows of a partition share a request and what becomes of it; the error tells from where to where."""
+    insert_wide = "INSERT INTO wide SELECT g / 100, g % 100, 'v' || g FROM generate_series(0, 1999) g"
+    mark = struct.pack(">iiii", 4, 5, 4, 37)
+    proxy.rule = lambda _number, body: verdict if mark in body else None
+    found = failure(table, insert_wide)
+    assert_error(found, state, "key p = 5, c = 0 to p = 5, c = 63 (64 rows in a batch)")
+    sent, written, *others = counts(found)
+    assert others == outcome and sent == written + 64
+    present = set(driver.execute("SELECT p, c FROM py_faults.wide"))
+    assert len(present) == written and not present & {(5, c) for c in range(64)}
+    proxy.rule = None
+    query(table, insert_wide)
+    assert set(driver.execute("SELECT p, c FROM py_faults.wide")) == {(g // 100, g % 100) for g in range(2000)}
 
 
 @pytest.mark.time_limit(300)

@@ -197,6 +197,37 @@ metadata_id_is_hidden_and_shown(void **state)
 	}
 }
 
+/* Each row with the statement's id, and what they have in common once, behind them. */
+static void
+batch_has_a_row_after_the_other(void **state)
+{
+	static const char values[] = "\0\0\0\1A\xff\xff\xff\xfe";
+	cql_query_parameters parameters = {.consistency = 6,
+									   .has_timestamp = true,
+									   .timestamp_us = 0x0102030405060708,
+									   .value_count = 1,
+									   .values = values,
+									   .values_len = sizeof values - 1};
+
+	(void) state;
+	cql_write_batch(&writer, view_of("id"), 2, &parameters, 0);
+	assert_frame("\4\0\0\0\x0d\0\0\0\x25\1\0\2"
+				 "\1\0\2id\0\1\0\0\0\1A"
+				 "\1\0\2id\0\1\xff\xff\xff\xfe"
+				 "\0\6\x20\1\2\3\4\5\6\7\x08");
+	cql_writer_cleanup(&writer);
+
+	for (int rows = 1; rows <= 3; rows += 2)
+	{
+		cql_write_batch(&writer, view_of("id"), rows, &parameters, 0);
+		assert_true(writer.failed);
+		cql_writer_cleanup(&writer);
+	}
+	parameters.values_len--;
+	cql_write_batch(&writer, view_of("id"), 2, &parameters, 0);
+	assert_true(writer.failed);
+}
+
 static void
 register_is_a_string_list(void **state)
 {
@@ -248,7 +279,7 @@ write_requests(void *argument)
 	bool has_failed = false;
 
 	(void) argument;
-	for (int i = 0; i < 6; i++)
+	for (int i = 0; i < 7; i++)
 	{
 		cql_writer request;
 
@@ -269,6 +300,9 @@ write_requests(void *argument)
 				break;
 			case 4:
 				cql_write_query(&request, "SELECT", &parameters, 0);
+				break;
+			case 5:
+				cql_write_batch(&request, view_of("id"), 500, &parameters, 0);
 				break;
 			default:
 				cql_write_execute(&request, view_of("id"), no_view, &parameters, 0);
@@ -445,6 +479,7 @@ main(void)
 		request_test(execute_names_its_statement),
 		request_test(execute_with_a_metadata_id_asks_for_no_columns),
 		request_test(metadata_id_is_hidden_and_shown),
+		request_test(batch_has_a_row_after_the_other),
 		request_test(register_is_a_string_list),
 		request_test(what_the_protocol_cannot_say_fails),
 		request_test(each_failing_allocation_is_noticed),

@@ -436,6 +436,50 @@ test_unprepared_is_mended(void **state)
 	cql_statement_release(statement);
 }
 
+/* A batch is prepared again as a single row is, and goes once more as it was. */
+static void
+test_unprepared_batch_is_mended(void **state)
+{
+	static const char values[] = "\x00\x00\x00\x01"
+								 "a\x00\x00\x00\x01"
+								 "b";
+	static const char body[] = "\x01\x00\x02\x01\x00\x02id\x00\x01\x00\x00\x00\x01"
+							   "a\x01\x00\x02id\x00\x01\x00\x00\x00\x01"
+							   "b\x00\x06\x00";
+	cql_statement *statement = prepare("INSERT INTO ks.t (k) VALUES (?)");
+	cql_request_spec spec = {.statement = statement,
+							 .values = values,
+							 .values_len = sizeof values - 1,
+							 .value_count = 1,
+							 .more_rows = 1,
+							 .consistency = CQL_CONSISTENCY_LOCAL_QUORUM};
+	cql_request *request;
+	cql_result *result = NULL;
+	cql_error error;
+
+	(void) state;
+	assert_int_equal(cql_request_submit(session, &spec, &request, &error), CQL_OK);
+	for (int i = 0; i < 2; i++)
+	{
+		await_request(&node);
+		assert_int_equal(node.opcode, 0x0D);
+		assert_int_equal(node.body_len, sizeof body - 1);
+		assert_memory_equal(node.body, body, node.body_len);
+		if (i > 0)
+			break;
+		ANSWER(&node, 0x00, unprepared);
+		await_request(&node);
+		assert_int_equal(node.opcode, 0x09);
+		ANSWER(&node, 0x08, prepared);
+	}
+	ANSWER(&node, 0x08, voided);
+	await_done(request);
+	assert_int_equal(cql_request_take_result(request, &result, &error), CQL_OK);
+	cql_result_free(result);
+	cql_request_free(request);
+	cql_statement_release(statement);
+}
+
 static void
 test_unprepared_without_end(void **state)
 {
@@ -951,6 +995,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_cache_asks_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_cache_pushes_the_oldest_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_unprepared_is_mended, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_unprepared_batch_is_mended, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_unprepared_without_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_changed_bind_variables, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_contact_points_in_turn, set_up, tear_down),

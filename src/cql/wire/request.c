@@ -17,6 +17,13 @@ enum
 	QUERY_DEFAULT_TIMESTAMP = 0x20
 };
 
+/* Of BATCH (v4, section 4.1.7): its type, and the kind of each of its queries. */
+enum
+{
+	BATCH_UNLOGGED = 1,
+	BATCH_PREPARED = 1
+};
+
 void
 cql_write_options(cql_writer *writer)
 {
@@ -191,6 +198,39 @@ cql_execute_show_metadata_id(uint8_t *frame, size_t hidden_len)
 	change_body_len(frame, (uint32_t) hidden_len);
 	if (hidden_len > 2)
 		frame[head_len + hidden_len + 2] |= QUERY_SKIP_METADATA;
+}
+
+/* Behind the rows stands what stands behind the values of other requests. */
+void
+cql_write_batch(cql_writer *writer, cql_view statement_id, int row_count,
+				const cql_query_parameters *parameters, uint8_t flags)
+{
+	cql_reader values = cql_reader_over(parameters->values, parameters->values_len);
+	cql_query_parameters tail = {
+		.consistency = parameters->consistency,
+		.serial_consistency = parameters->serial_consistency,
+		.has_timestamp = parameters->has_timestamp,
+		.timestamp_us = parameters->timestamp_us,
+	};
+
+	cql_frame_begin(writer, CQL_OPCODE_BATCH, flags);
+	cql_write_byte(writer, BATCH_UNLOGGED);
+	cql_write_short(writer, (uint16_t) row_count);
+	for (int row = 0; row < row_count; row++)
+	{
+		const uint8_t *first = values.pos;
+
+		for (int i = 0; i < parameters->value_count; i++)
+			(void) cql_read_bytes(&values);
+		cql_write_byte(writer, BATCH_PREPARED);
+		cql_write_short_bytes(writer, statement_id.data, statement_id.len);
+		cql_write_short(writer, parameters->value_count);
+		if (!values.failed)
+			cql_write_raw(writer, first, (size_t) (values.pos - first));
+	}
+	writer->failed |= values.failed || cql_reader_left(&values) > 0;
+	write_parameters(writer, &tail, parameter_flags(&tail));
+	cql_frame_end(writer);
 }
 
 void

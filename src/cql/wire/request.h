@@ -48,6 +48,12 @@ extern void cql_write_execute(cql_writer *writer, cql_view statement_id, cql_vie
  */
 extern size_t cql_execute_hide_metadata_id(uint8_t *frame);
 extern void cql_execute_show_metadata_id(uint8_t *frame, size_t hidden_len);
+/*
+ * BATCH, unlogged, of one statement for several rows (v4, section 4.1.7): the values are those of the
+ * first row, of the second and so on, value_count each; other lengths fail the writer.
+ */
+extern void cql_write_batch(cql_writer *writer, cql_view statement_id, int row_count,
+							const cql_query_parameters *parameters, uint8_t flags);
 /* REGISTER for these kinds of events: TOPOLOGY_CHANGE, STATUS_CHANGE, SCHEMA_CHANGE. */
 extern void cql_write_register(cql_writer *writer, const char *const *kinds, int count);
 
