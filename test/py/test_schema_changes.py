@@ -141,7 +141,7 @@ def test_ddl_waits_for_agreement(front, server, pg):
 
 def test_nodes_that_do_not_agree(front, server, pg):
     connection = pg()
-    query(connection, "ALTER SERVER %s OPTIONS (SET request_timeout '2s')" % server)
+    query(connection, "ALTER SERVER %s OPTIONS (SET request_timeout '5s')" % server)
     front.rule(QUERY, VERSIONS, when=lambda request: request.text.original == PEERS)
     assert query(connection, ALTER % (server, "v2")) == [(True,)]
     assert asked(front) > 1
