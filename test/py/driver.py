@@ -16,8 +16,8 @@ cqltypes.DateType.deserialize = staticmethod(lambda cell, version: struct.unpack
 
 
 class Driver:
-    def __init__(self, host, port):
-        profile = ExecutionProfile(load_balancing_policy=RoundRobinPolicy(), request_timeout=60,
+    def __init__(self, host, port, policy=None):
+        profile = ExecutionProfile(load_balancing_policy=policy or RoundRobinPolicy(), request_timeout=60,
                                    consistency_level=ConsistencyLevel.LOCAL_QUORUM)
         self.cluster = Cluster([host], port=port, protocol_version=4,
                                execution_profiles={EXEC_PROFILE_DEFAULT: profile})

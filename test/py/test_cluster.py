@@ -2,20 +2,17 @@
 replicas, and that reads go on when a node dies, hangs, and comes back."""
 
 import os
-import re
 import signal
-import subprocess
 import time
 
 import psycopg2
 import pytest
 
+from cluster import Cluster, connected, make_server
 from codec import EXECUTE
 from support import Running, failure, query, wait_until
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SCRIPT = os.path.join(TOP, "test/scripts/cassandra")
-PLACES = "dc1:r1,dc1:r2,dc1:r3"
+PLACES = ["dc1:r1", "dc1:r2", "dc1:r3"]
 KEYS = 300
 READS = "DO $$ BEGIN FOR i IN 1..%d LOOP PERFORM v FROM cluster_t WHERE k = i %% %d; END LOOP; END $$"
 SCHEMAS = " UNION ".join("SELECT * FROM scylla_query('cluster', 'SELECT schema_version FROM system.%s') AS t (v uuid)"
@@ -26,36 +23,11 @@ pytestmark = [pytest.mark.skipif("SCYLLA_TEST_GIVEN" in os.environ, reason="need
               pytest.mark.time_limit(900)]
 
 
-class Cluster:
-    """Three nodes, 127.0.0.1 to 127.0.0.3, and a keyspace of three replicas."""
-
-    def __init__(self, directory, port):
-        self.directory = directory
-        self.port = int(port)
-
-    def signal(self, number, what):
-        with open(os.path.join(self.directory, str(number), "pid")) as file:
-            os.kill(int(file.read()), what)
-
-    def name(self, number):
-        return "127.0.0.%d:%d" % (number, self.port)
-
-
 @pytest.fixture(scope="module")
-def cluster(database):
-    given = os.environ.get("SCYLLA_TEST_CLUSTER")  # the name of one that runs already
-    name = given or "cluster"
-    output = subprocess.run([SCRIPT, "env", "--name", name] if given else
-                            [SCRIPT, "start", "--name", name, "--places", PLACES, "--owner", str(os.getpid())],
-                            stdout=subprocess.PIPE, text=True, check=True,
-                            env={key: value for key, value in os.environ.items()
-                                 if not key.startswith("SCYLLA_TEST_")}).stdout
-    scratch = subprocess.run([os.path.join(TOP, "test/scripts/scratch"), "path"], stdout=subprocess.PIPE, text=True,
-                             check=True).stdout.strip()
-    port = re.search(r"SCYLLA_TEST_PORT=(\d+)", output)[1]
-    yield Cluster(os.path.join(scratch, "cassandra", name), port)
-    if not given:
-        subprocess.run([SCRIPT, "stop", "--name", name], check=True)
+def cluster():
+    started = Cluster("cluster", PLACES)
+    yield started
+    started.stop()
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +35,7 @@ def site(cluster, database):
     """The name of a server with a table in it, of three replicas and KEYS rows."""
     connection = psycopg2.connect(dbname=database)
     connection.autocommit = True
-    make_server(connection, "cluster", cluster)
+    make_server(connection, "cluster", cluster.port)
     execute = "SELECT scylla_execute('cluster', %s)"
     query(connection, execute, ["DROP KEYSPACE IF EXISTS cluster_ks"])
     query(connection, execute, ["CREATE KEYSPACE cluster_ks WITH replication = "
@@ -79,19 +51,8 @@ def site(cluster, database):
     return "cluster"
 
 
-def make_server(connection, name, cluster, **options):
-    options = {"host": "127.0.0.1", "port": cluster.port, "connect_timeout": "5s", "request_timeout": "20s", **options}
-    query(connection, "CREATE SERVER %s FOREIGN DATA WRAPPER scylla_fdw OPTIONS (%s)"
-          % (name, ", ".join("%s '%s'" % option for option in options.items())))
-
-
 def read(connection, count):
     query(connection, READS % (count, KEYS))
-
-
-def connected(connection, server):
-    return {node for node, in query(connection, "SELECT node FROM scylla_nodes WHERE server = '%s' "
-                                                "AND state = 'connected'" % server)}
 
 
 def spread(connection, server):
@@ -132,7 +93,7 @@ def test_sustained_work_goes_to_all_replicas(site, cluster, pg):
 
 def test_rack_first(site, cluster, pg):
     connection = pg()
-    make_server(connection, "cluster_rack", cluster, local_dc="dc1", local_rack="r2")
+    make_server(connection, "cluster_rack", cluster.port, local_dc="dc1", local_rack="r2")
     query(connection, "CREATE FOREIGN TABLE cluster_rack_t (k int, v text) SERVER cluster_rack "
                       "OPTIONS (keyspace 'cluster_ks', \"table\" 't')")
     reads = "DO $$ BEGIN FOR i IN 1..300 LOOP PERFORM v FROM cluster_rack_t WHERE k = i; END LOOP; END $$"
@@ -175,7 +136,7 @@ def test_conditional_writes_of_a_key_meet(site, cluster, pg, fronts):
 
 def test_max_connections(site, cluster, pg):
     connection = pg()
-    make_server(connection, "cluster_one", cluster, max_connections=1)
+    make_server(connection, "cluster_one", cluster.port, max_connections=1)
     query(connection, "CREATE FOREIGN TABLE cluster_one_t (k int, v text) SERVER cluster_one "
                       "OPTIONS (keyspace 'cluster_ks', \"table\" 't')")
     query(connection, "DO $$ BEGIN FOR i IN 1..300 LOOP PERFORM v FROM cluster_one_t WHERE k = i; END LOOP; END $$")
@@ -185,7 +146,7 @@ def test_max_connections(site, cluster, pg):
 def test_idle_timeout_and_max_lifetime(site, cluster, pg):
     connection = pg()
     for name, option in (("cluster_idle", "idle_timeout"), ("cluster_old", "max_lifetime")):
-        make_server(connection, name, cluster, **{option: "300ms"})
+        make_server(connection, name, cluster.port, **{option: "300ms"})
         query(connection, "CREATE FOREIGN TABLE %s_t (k int, v text) SERVER %s "
                           "OPTIONS (keyspace 'cluster_ks', \"table\" 't')" % (name, name))
         lookup = "SELECT v FROM %s_t WHERE k = 7" % name
@@ -198,7 +159,7 @@ def test_idle_timeout_and_max_lifetime(site, cluster, pg):
 
 def test_unknown_data_center(site, cluster, pg):
     connection = pg()
-    make_server(connection, "cluster_dc", cluster, local_dc="nowhere")
+    make_server(connection, "cluster_dc", cluster.port, local_dc="nowhere")
     query(connection, "CREATE FOREIGN TABLE cluster_dc_t (k int, v text) SERVER cluster_dc "
                       "OPTIONS (keyspace 'cluster_ks', \"table\" 't')")
     found = failure(connection, "DO $$ BEGIN FOR i IN 1..100 LOOP PERFORM v FROM cluster_dc_t WHERE k = 7; "
