@@ -173,8 +173,26 @@ cql_put_u64(uint8_t *p, uint64_t v)
 extern bool cql_read_bool(cql_cell cell, bool *out);
 extern bool cql_read_i8(cql_cell cell, int8_t *out);
 extern bool cql_read_i16(cql_cell cell, int16_t *out);
-extern bool cql_read_i32(cql_cell cell, int32_t *out);
-extern bool cql_read_i64(cql_cell cell, int64_t *out);
+
+/* Inline, as those of most cells. */
+static inline bool
+cql_read_i32(cql_cell cell, int32_t *out)
+{
+	if (cell.len != 4)
+		return false;
+	*out = (int32_t) cql_get_u32(cell.data);
+	return true;
+}
+
+static inline bool
+cql_read_i64(cql_cell cell, int64_t *out)
+{
+	if (cell.len != 8)
+		return false;
+	*out = (int64_t) cql_get_u64(cell.data);
+	return true;
+}
+
 extern bool cql_read_float(cql_cell cell, float *out); /* every NaN payload is kept */
 extern bool cql_read_double(cql_cell cell, double *out);
 /* date: days since 1970-01-01, the protocol's bias of 2^31 taken off */

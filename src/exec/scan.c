@@ -322,6 +322,7 @@ open_arms(ForeignScanState *node, int64 limit)
 		if (scan->setup->arms[i].is_possible)
 			open_arm(node, &scan->setup->arms[i], limit);
 	scan->setup->next_arm = 0;
+	scan->is_every_row_wanted = scylla_scan_wants_every_row(scan);
 	return scan->probe_count > 0;
 }
 

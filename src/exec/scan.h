@@ -39,13 +39,14 @@ typedef struct ScyllaScanState
 	ScyllaLookahead *lookahead; /* of a lookup join, once anything was asked ahead; else NULL */
 	/* this run */
 	ScyllaScanPhase phase;
-	double probe_count;   /* at most; 0: nothing was asked */
-	bool needs_recheck;   /* a condition was not sent though not every row fulfils it */
-	ScyllaStream *stream; /* whose page is read; NULL: the next one is to be had */
-	bool is_pending;      /* nothing was given, since it has yet to come */
-	ScyllaMerge *merge;   /* where rows are to come in order; else NULL */
-	bool is_looked_up;    /* its probes are the lookahead's, not the fan-out's */
-	uint64 removed_rows;  /* of all runs: received, and not part of the result */
+	double probe_count;       /* at most; 0: nothing was asked */
+	bool needs_recheck;       /* a condition was not sent though not every row fulfils it */
+	bool is_every_row_wanted; /* of those that the server gives */
+	ScyllaStream *stream;     /* whose page is read; NULL: the next one is to be had */
+	bool is_pending;          /* nothing was given, since it has yet to come */
+	ScyllaMerge *merge;       /* where rows are to come in order; else NULL */
+	bool is_looked_up;        /* its probes are the lookahead's, not the fan-out's */
+	uint64 removed_rows;      /* of all runs: received, and not part of the result */
 } ScyllaScanState;
 
 extern void scyllaBeginForeignScan(ForeignScanState *node, int eflags);

@@ -76,6 +76,20 @@ is_wanted(ForeignScanState *node, const ScyllaScanArm *arm, TupleTableSlot *slot
 }
 
 bool
+scylla_scan_wants_every_row(const ScyllaScanState *scan)
+{
+	const ScyllaScanArm *arm = &scan->plan->arms[0];
+
+	if (scan->needs_recheck || scan->plan->arm_count != 1)
+		return false;
+	for (int i = 0; i < arm->condition_count; i++)
+		if (scylla_operator_is_range(arm->conditions[i].op) &&
+			!scylla_condition_is_of_token(&arm->conditions[i]))
+			return false;
+	return true;
+}
+
+bool
 scylla_scan_read_row(void *argument, ScyllaStream *stream, TupleTableSlot *slot,
 					 MemoryContext context)
 {
@@ -92,7 +106,7 @@ scylla_scan_read_row(void *argument, ScyllaStream *stream, TupleTableSlot *slot,
 	while ((has_row = cql_result_next_row(stream->page, setup->cells)))
 	{
 		scylla_tuple_store(setup->reader, setup->cells, slot);
-		if (is_wanted(node, stream->variant->arm, slot))
+		if (scan->is_every_row_wanted || is_wanted(node, stream->variant->arm, slot))
 			break;
 		ExecClearTuple(slot);
 		MemoryContextReset(context);

@@ -8,6 +8,9 @@
 
 #include "exec/scan.h"
 
+/* Whether all rows that the server gives belong to the result, as of a scan whose probes are ready. */
+extern bool scylla_scan_wants_every_row(const ScyllaScanState *scan);
+
 /* The next row of a page that belongs to the result (ScyllaReadRow; the argument is the node). */
 extern bool scylla_scan_read_row(void *argument, ScyllaStream *stream, TupleTableSlot *slot,
 								 MemoryContext context);

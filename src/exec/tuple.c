@@ -1,59 +1,76 @@
 /*
  * Rows of pages into slots: only the columns that the plan fetches for somebody are decoded.
- * Nothing is allocated here per row; what a value needs is the tuple context's.
+ * Nothing is allocated here per row; what a value needs is the tuple context's. This is where a scan
+ * spends most of its time: what can be known before is not looked at per row.
  */
 #include "postgres.h"
 
 #include "exec/tuple.h"
 
 #include "exec/row_key.h"
+#include "nodes/bitmapset.h"
 #include "types/typemap.h"
 
+/* A column whose value somebody looks at. */
 typedef struct TupleColumn
 {
-	AttrNumber attnum; /* 0: fetched for another reason than its value */
-	const ScyllaFetchColumn *fetch;
-	const cql_type *type;
+	int cell;  /* of the row */
+	int value; /* of the slot */
 	ScyllaConverter *converter;
 } TupleColumn;
 
 struct ScyllaTupleReader
 {
+	const ScyllaScanPlan *plan;
+	const cql_statement *statement;
 	const char *local_table;
 	int count;
 	TupleColumn *columns;
+	bool is_whole;         /* the slot has no other columns */
 	const cql_cell *cells; /* of the row being decoded, for the error context */
 };
+
+static void
+add_column(ScyllaTupleReader *reader, Form_pg_attribute attribute, int cell)
+{
+	const ScyllaFetchColumn *fetch = &reader->plan->columns[cell];
+	ScyllaConverterSpec spec = {
+		.cql = cql_statement_column(reader->statement, cell)->type,
+		.type = attribute->atttypid,
+		.typmod = attribute->atttypmod,
+		.table = reader->local_table,
+		.column = pstrdup(NameStr(attribute->attname)),
+		.is_write_time = fetch->function == SCYLLA_FUNCTION_WRITETIME,
+		.is_excess_truncated = reader->plan->is_excess_truncated,
+	};
+
+	reader->columns[reader->count++] = (TupleColumn) {
+		.cell = cell, .value = fetch->attnum - 1, .converter = scylla_converter_new(&spec)};
+}
 
 ScyllaTupleReader *
 scylla_tuple_reader_new(TupleDesc descriptor, const ScyllaScanPlan *plan,
 						const cql_statement *statement, const char *local_table)
 {
 	ScyllaTupleReader *reader = palloc0(sizeof(ScyllaTupleReader));
+	Bitmapset *values = NULL;
 
+	reader->plan = plan;
+	reader->statement = statement;
 	reader->local_table = pstrdup(local_table);
-	reader->count = plan->column_count;
-	reader->columns = palloc0(Max(reader->count, 1) * sizeof(TupleColumn));
-	for (int i = 0; i < reader->count; i++)
+	reader->columns = palloc0(Max(plan->column_count, 1) * sizeof(TupleColumn));
+	for (int i = 0; i < plan->column_count; i++)
 	{
-		TupleColumn *column = &reader->columns[i];
-		ScyllaConverterSpec spec = {.table = reader->local_table,
-									.is_excess_truncated = plan->is_excess_truncated};
-		Form_pg_attribute attribute;
+		AttrNumber attnum = plan->columns[i].attnum;
 
-		column->fetch = &plan->columns[i];
-		column->attnum = column->fetch->attnum;
-		column->type = cql_statement_column(statement, i)->type;
-		if (column->attnum == 0)
+		/* 0: fetched for another reason than its value */
+		if (attnum == 0)
 			continue;
-		attribute = TupleDescAttr(descriptor, column->attnum - 1);
-		spec.cql = column->type;
-		spec.type = attribute->atttypid;
-		spec.typmod = attribute->atttypmod;
-		spec.column = pstrdup(NameStr(attribute->attname));
-		spec.is_write_time = column->fetch->function == SCYLLA_FUNCTION_WRITETIME;
-		column->converter = scylla_converter_new(&spec);
+		add_column(reader, TupleDescAttr(descriptor, attnum - 1), i);
+		values = bms_add_member(values, attnum);
 	}
+	reader->is_whole = bms_num_members(values) == descriptor->natts;
+	bms_free(values);
 	return reader;
 }
 
@@ -66,13 +83,14 @@ add_row_context(void *arg)
 	StringInfoData key;
 
 	initStringInfo(&key);
-	for (int i = 0; i < reader->count; i++)
+	for (int i = 0; i < reader->plan->column_count; i++)
 	{
-		const TupleColumn *column = &reader->columns[i];
+		const ScyllaFetchColumn *fetch = &reader->plan->columns[i];
 
-		if (!column->fetch->is_key)
+		if (!fetch->is_key)
 			continue;
-		scylla_row_key_append(&key, column->fetch->name, column->type, reader->cells[i]);
+		scylla_row_key_append(&key, fetch->name, cql_statement_column(reader->statement, i)->type,
+							  reader->cells[i]);
 	}
 	if (key.len > 0)
 		errcontext("row with %s of foreign table \"%s\"", key.data, reader->local_table);
@@ -91,15 +109,14 @@ scylla_tuple_store(ScyllaTupleReader *reader, const cql_cell *cells, TupleTableS
 
 	reader->cells = cells;
 	error_context_stack = &context;
-	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
+	if (!reader->is_whole)
+		memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
 	for (int i = 0; i < reader->count; i++)
 	{
 		const TupleColumn *column = &reader->columns[i];
-		int index = column->attnum - 1;
 
-		if (index >= 0)
-			slot->tts_values[index] =
-				scylla_decode(column->converter, cells[i], &slot->tts_isnull[index]);
+		slot->tts_values[column->value] =
+			scylla_decode(column->converter, cells[column->cell], &slot->tts_isnull[column->value]);
 	}
 	error_context_stack = context.previous;
 	ExecStoreVirtualTuple(slot);

@@ -194,14 +194,14 @@ scylla_decode(ScyllaConverter *converter, cql_cell cell, bool *is_null)
 	*is_null = cell.len < 0 || (cell.len == 0 && !converter->is_empty_value);
 	if (*is_null)
 	{
-		if (cell.len == 0)
+		if (unlikely(cell.len == 0))
 			scylla_converter_warn_empty(converter);
-		if (converter->is_checked)
+		if (unlikely(converter->is_checked))
 			scylla_converter_check_null(converter);
 		return (Datum) 0;
 	}
 	value = converter->decode(converter, cell);
-	return converter->is_checked ? scylla_converter_check(converter, value) : value;
+	return unlikely(converter->is_checked) ? scylla_converter_check(converter, value) : value;
 }
 
 static inline ScyllaFit

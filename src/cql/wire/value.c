@@ -35,24 +35,6 @@ cql_read_i16(cql_cell cell, int16_t *out)
 	return true;
 }
 
-bool
-cql_read_i32(cql_cell cell, int32_t *out)
-{
-	if (cell.len != 4)
-		return false;
-	*out = (int32_t) cql_get_u32(cell.data);
-	return true;
-}
-
-bool
-cql_read_i64(cql_cell cell, int64_t *out)
-{
-	if (cell.len != 8)
-		return false;
-	*out = (int64_t) cql_get_u64(cell.data);
-	return true;
-}
-
 /* Copied as bits: an assignment of float may quieten a signalling NaN. */
 bool
 cql_read_float(cql_cell cell, float *out)
