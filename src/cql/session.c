@@ -177,6 +177,9 @@ unlink_waiting(cql_session *session, cql_request *request)
 		session->waiting_last = request->prev_waiting;
 	session->waiting_bytes -= request->exchange.frame_len;
 	request->is_waiting = false;
+	/* Nobody looks when nobody waits: what was due would be so at every turn. */
+	if (session->waiting_first == NULL)
+		session->waiting_due_ms = UINT64_MAX;
 }
 
 void
@@ -185,7 +188,6 @@ cql_session_dequeue(cql_session *session, cql_request *request)
 	unlink_waiting(session, request);
 	if (session->waiting_first != NULL)
 		return;
-	session->waiting_due_ms = UINT64_MAX;
 	for (cql_link *link = session->pool.first; link != NULL; link = link->next)
 		if (!link->is_ready)
 			link->is_abandoned = true;
@@ -212,7 +214,6 @@ cql_session_fail_waiting(cql_session *session, const cql_error *error)
 		/* What made it wait again says more than why it could not go elsewhere. */
 		cql_request_fail(request, request->error.kind != CQL_ERROR_NONE ? &request->error : error);
 	}
-	session->waiting_due_ms = UINT64_MAX;
 }
 
 /* ---- sending ---- */

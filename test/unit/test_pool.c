@@ -135,6 +135,24 @@ test_few_requests_open_one(void **state)
 	assert_int_equal(fake.opened, 1);
 }
 
+/* The first request waits for its link. Once it was sent its deadline wakes nobody: else every wait would
+ * end at once from then on. */
+static void
+test_nothing_is_due_when_nobody_waits(void **state)
+{
+	cql_request *request;
+
+	(void) state;
+	session = open_session(3, (cql_session_options) {0});
+	request = submit(session, 0);
+	assert_non_null(session->waiting_first);
+	assert_true(cql_session_next_deadline(session) < UINT64_MAX);
+	cql_request_free(request);
+	run(1);
+	assert_null(session->waiting_first);
+	assert_int_equal(cql_session_next_deadline(session), UINT64_MAX);
+}
+
 static void
 test_work_opens_one_a_node(void **state)
 {
@@ -556,6 +574,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_few_requests_open_one),
+		TEST(test_nothing_is_due_when_nobody_waits),
 		TEST(test_work_opens_one_a_node),
 		TEST(test_shards_by_source_port),
 		TEST(test_closed_shard_port),
