@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "compat.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -34,7 +35,7 @@ read_local_columns(ScyllaTable *table)
 		ScyllaColumn *column = &table->columns[i];
 		ScyllaColumnOptions *options;
 
-		if (attribute->attisdropped)
+		if (attribute->attisdropped || scylla_is_virtual(attribute))
 			continue;
 		options = scylla_options_of_column(table->relid, attribute->attnum);
 		column->attnum = attribute->attnum;

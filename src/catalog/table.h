@@ -15,7 +15,7 @@
 
 typedef struct ScyllaColumn
 {
-	AttrNumber attnum; /* 0: a dropped local column; all else is unset then */
+	AttrNumber attnum; /* 0: dropped, or virtual and nothing remote; all else is unset then */
 	const char *local_name;
 	const char *name;          /* remote, exact case, unquoted; of a computed column its option */
 	ScyllaFunction function;   /* see scylla_column_is_write_only() */

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "compat.h"
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
 #include "foreign/foreign.h"
@@ -176,7 +177,7 @@ find_attribute(const Describing *describing, const char *name, ScyllaColumnOptio
 	{
 		Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
 
-		if (attribute->attisdropped)
+		if (attribute->attisdropped || scylla_is_virtual(attribute))
 			continue;
 		*options =
 			scylla_options_of_column(RelationGetRelid(describing->relation), attribute->attnum);
@@ -225,7 +226,7 @@ put_orphans(const Describing *describing)
 		ScyllaColumnOptions *options;
 		DescribedItem item = {.kind = "column", .mismatch = "the remote table has no such column"};
 
-		if (attribute->attisdropped)
+		if (attribute->attisdropped || scylla_is_virtual(attribute))
 			continue;
 		options =
 			scylla_options_of_column(RelationGetRelid(describing->relation), attribute->attnum);
