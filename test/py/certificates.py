@@ -32,7 +32,7 @@ class Certificates:
                  "-days", "30")
 
     def issue(self, name, authority, names="IP:127.0.0.1", days=30):
-        """One for these subjectAltNames; with days < 0 it has expired."""
+        """One for these subjectAltNames; with days=0 it has expired when it is made (newer OpenSSL takes no less)."""
         self.run("req", *KEY, "-keyout", name + ".key", "-out", name + ".csr", "-subj", "/CN=" + name)
         with open(self.path(name + ".ext"), "w") as file:
             file.write("subjectAltName=" + names)

@@ -26,7 +26,7 @@ def certificates():
     made.issue("server", "authority", "IP:127.0.0.1")
     made.issue("named", "authority", "DNS:localhost,DNS:*.example.org")
     made.issue("elsewhere", "authority", "DNS:a.example,IP:10.1.2.3,IP:fd00::1")
-    made.issue("expired", "authority", "IP:127.0.0.1", days=-1)
+    made.issue("expired", "authority", "IP:127.0.0.1", days=0)
     made.issue("client", "authority", "DNS:client")
     made.issue("other_client", "stranger", "DNS:client")
     yield made
