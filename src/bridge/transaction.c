@@ -116,6 +116,8 @@ scylla_transaction_count(int level, int64 writes)
 	level_writes[level] += writes;
 }
 
+static uint64 timestamp_count = 0;
+
 int64
 scylla_write_timestamp_us(void)
 {
@@ -124,5 +126,12 @@ scylla_write_timestamp_us(void)
 		GetCurrentTimestamp() + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * INT64CONST(86400000000);
 
 	last_us = Max(now_us, last_us + 1);
+	timestamp_count++;
 	return last_us;
+}
+
+uint64
+scylla_write_timestamp_count(void)
+{
+	return timestamp_count;
 }

@@ -13,7 +13,8 @@ extern int scylla_transaction_level(void);
 /* So many writes of a level's statement were sent, or (negative) turned out to be refused. */
 extern void scylla_transaction_count(int level, int64 writes);
 
-/* Microseconds since 1970, later than any that this backend got before. */
+/* Microseconds since 1970, later than any that this backend got before; and how many those are. */
 extern int64 scylla_write_timestamp_us(void);
+extern uint64 scylla_write_timestamp_count(void);
 
 #endif /* SCYLLA_TRANSACTION_H */

@@ -22,6 +22,7 @@ struct ScyllaWriteBatch
 	StringInfoData routing_key;
 	StringInfoData key;
 	StringInfoData last_key;
+	uint64 turn;             /* the last row's */
 	uint32 hashes[MAX_ROWS]; /* of the keys, in the order of the rows */
 };
 
@@ -54,12 +55,15 @@ has_key(const ScyllaWriteBatch *batch, uint32 hash)
 	return false;
 }
 
-/* The backend's own timestamps only order writes; those that rows bring along are data. */
+/* The backend's own timestamps only order writes: what a trigger or function wrote between two rows
+ * has to stay between them. Those that rows bring along are data. */
 static bool
-has_fitting_time(const ScyllaWrite *first, const ScyllaWrite *write)
+has_fitting_time(const ScyllaWriteBatch *batch, const ScyllaWrite *write)
 {
-	return first->is_time_given == write->is_time_given &&
-		   (!write->is_time_given || first->timestamp_us == write->timestamp_us);
+	if (batch->write.is_time_given != write->is_time_given)
+		return false;
+	return write->is_time_given ? batch->write.timestamp_us == write->timestamp_us
+								: batch->turn + 1 == write->turn;
 }
 
 bool
@@ -74,7 +78,7 @@ scylla_write_batch_takes(const ScyllaWriteBatch *batch, const ScyllaWrite *write
 			batch->values.len + write->values_len <= MAX_BYTES &&
 			(size_t) batch->routing_key.len == write->routing_key_len &&
 			memcmp(batch->routing_key.data, write->routing_key, write->routing_key_len) == 0 &&
-			has_fitting_time(first, write) && !has_key(batch, hash_key(write)));
+			has_fitting_time(batch, write) && !has_key(batch, hash_key(write)));
 }
 
 static void
@@ -97,6 +101,7 @@ scylla_write_batch_add(ScyllaWriteBatch *batch, const ScyllaWrite *write)
 	else
 		copy_bytes(&batch->last_key, write->key, write->key_len);
 	appendBinaryStringInfo(&batch->values, write->values, (int) write->values_len);
+	batch->turn = write->turn;
 	batch->hashes[batch->count++] = hash_key(write);
 }
 

@@ -53,6 +53,7 @@ typedef struct ScyllaWrite
 	bool has_timestamp; /* else it is the server's */
 	bool is_time_given; /* by the row: no other one will do */
 	int64 timestamp_us;
+	uint64 turn; /* of the backend's timestamps: which one it got */
 	bool is_idempotent;
 	bool can_share;  /* a request and its timestamp, with rows of other keys in its partition */
 	const char *key; /* for describe_key */
@@ -65,8 +66,8 @@ typedef struct ScyllaWrite
 } ScyllaWrite;
 
 /*
- * Send a row, perhaps only with the next ones; waits only while too much is in flight. Raises the first error of an earlier row as
- * soon as it is known, once the outcome of all that was sent is.
+ * Send a row, perhaps only with the next ones; waits only while too much is in flight. Raises the
+ * first error of an earlier row as soon as it is known, once the outcome of all that was sent is.
  */
 extern void scylla_writer_submit(ScyllaWriter *writer, const ScyllaWrite *write);
 

@@ -552,6 +552,7 @@ choose_timestamp(const ScyllaRowWriter *rows, ScyllaWrite *write)
 		return;
 	write->has_timestamp = true;
 	write->timestamp_us = scylla_write_timestamp_us();
+	write->turn = scylla_write_timestamp_count();
 	for (int i = 0; i < plan->column_count; i++)
 		if (plan->columns[i].assign == SCYLLA_ASSIGN_TIMESTAMP && !rows->values[i].is_null)
 		{

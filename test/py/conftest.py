@@ -88,7 +88,7 @@ def make_keyspace(database, driver, cql_host, cql_port):
         connections.append(connection)
         query(connection, "SET intervalstyle = 'iso_8601'; SET client_min_messages = warning; SET timezone = 'UTC';"
                           "CREATE SCHEMA {0}; CREATE SERVER {0} FOREIGN DATA WRAPPER scylla_fdw "
-                          "OPTIONS (host '{1}', port '{2}'); CREATE USER MAPPING FOR CURRENT_USER SERVER {0}"
+                          "OPTIONS (host '{1}', port '{2}', request_timeout '1min'); CREATE USER MAPPING FOR CURRENT_USER SERVER {0}"
               .format(name, cql_host, cql_port))
         return connection
 

@@ -115,6 +115,19 @@ def test_the_last_row_of_a_key_wins(make_keyspace, driver):
     assert driver.execute("SELECT DISTINCT p, s FROM py_last.s") == [(1, chr(122 - 20))]
 
 
+def test_what_a_function_writes_stays_between_rows(make_keyspace, driver):
+    """A row that comes after it wins over it, one that came before does not."""
+    connection = make_keyspace("py_between")
+    driver.execute("CREATE TABLE py_between.t (p int, c int, v text, PRIMARY KEY (p, c))")
+    query(connection, "IMPORT FOREIGN SCHEMA py_between FROM SERVER py_between INTO py_between")
+    query(connection, "CREATE FUNCTION py_between.write_both(c int) RETURNS text LANGUAGE plpgsql AS $$ BEGIN "
+                      "IF c = 3 THEN INSERT INTO py_between.t VALUES (1, 2, 'function'), (1, 4, 'function'); END IF; "
+                      "RETURN 'row'; END $$")
+    query(connection, "INSERT INTO py_between.t SELECT 1, g, py_between.write_both(g) FROM generate_series(1, 5) g")
+    found = dict(driver.execute("SELECT c, v FROM py_between.t"))
+    assert found == {1: "row", 2: "function", 3: "row", 4: "row", 5: "row"}
+
+
 def test_timestamps_of_a_backend_rise(table, driver):
     """Those of a batch are one; what a later statement writes is later."""
     query(table, "INSERT INTO py_writes.t (p, c, v) SELECT 9000, g, '' FROM generate_series(1, 500) g")
