@@ -5,7 +5,6 @@ The file keeps the latest figures of each part, so that parts can be run one by 
 import datetime
 import json
 import os
-import re
 import subprocess
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -64,14 +63,14 @@ class Report:
               "Rates move by half and more from run to run where the machine is shared: compare ratios\n"
               "and CPU per item, not rates, with another run's." % (os.cpu_count(), os.getloadavg()[0], rounds))
 
-    def save(self, rounds):
+    def save(self, part, rounds):
+        """Keep a part, whose measurements went well."""
         kept = load(self.file)
-        circumstances = {
-            "date": datetime.date.today().isoformat(), "commit": commit(), "processor": processor(),
-            "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1), "rounds": rounds}
-        for part, lines in self.parts.items():
-            kept[part] = dict(circumstances, lines=[
-                dict(what=what, figure=figure, **(goal.fields() if goal else {})) for what, figure, goal in lines])
+        kept[part] = {
+            "date": datetime.date.today().isoformat(), "commit": commit(),
+            "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1), "rounds": rounds,
+            "lines": [dict(what=what, figure=figure, **(goal.fields() if goal else {}))
+                      for what, figure, goal in self.parts[part]]}
         with open(self.file + ".new", "w") as file:
             json.dump(kept, file, indent=1)
         os.rename(self.file + ".new", self.file)
@@ -93,9 +92,3 @@ def commit():
     """Of the sources; with a mark where they are not quite its."""
     done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=TOP, text=True, capture_output=True)
     return done.stdout.strip()
-
-
-def processor():
-    with open("/proc/cpuinfo") as file:
-        found = re.search(r"model name\s*: (.*)", file.read())
-    return found[1] if found else os.uname().machine
