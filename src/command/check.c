@@ -111,7 +111,7 @@ check_large_partitions(const Checking *checking)
 typedef struct TableUse
 {
 	uint64 reads;
-	uint64 writes;          /* INSERT, UPDATE */
+	uint64 writes;          /* rows, by INSERT and UPDATE */
 	uint64 writes_for_ever; /* of them, without a TTL of their own */
 	uint64 deletes;
 } TableUse;
@@ -130,17 +130,17 @@ is_on_table(const Checking *checking, const cql_statement *statement)
 }
 
 static void
-add_statement(TableUse *use, const char *cql, uint64 calls)
+add_statement(TableUse *use, const char *cql, const cql_statement_counters *counters)
 {
 	if (pg_strncasecmp(cql, "select", 6) == 0)
-		use->reads += calls;
+		use->reads += counters->calls;
 	else if (pg_strncasecmp(cql, "delete", 6) == 0)
-		use->deletes += calls;
+		use->deletes += counters->rows;
 	else
 	{
-		use->writes += calls;
+		use->writes += counters->rows;
 		if (strstr(cql, "TTL ") == NULL)
-			use->writes_for_ever += calls;
+			use->writes_for_ever += counters->rows;
 	}
 }
 
@@ -154,7 +154,7 @@ get_use(const Checking *checking)
 	for (int i = 0;
 		 (statement = cql_session_statement(checking->session->cql, i, &counters)) != NULL; i++)
 		if (is_on_table(checking, statement))
-			add_statement(&use, cql_statement_text(statement), counters.calls);
+			add_statement(&use, cql_statement_text(statement), &counters);
 	return use;
 }
 

@@ -291,7 +291,7 @@ take_remarks(cql_request *request)
 		return;
 	statement->counters.calls++;
 	statement->counters.retries += (uint64_t) request->retry_count;
-	statement->counters.rows += (uint64_t) result->row_count;
+	statement->counters.rows += (uint64_t) (result->row_count + request->written_rows);
 	statement->counters.bytes += result->block_len;
 	/* This answer tells its own columns; who prepares the text from now on gets the new ones. */
 	if (result->head.new_metadata_id.len > 0)

@@ -350,7 +350,7 @@ typedef struct cql_statement cql_statement;
 typedef struct cql_statement_counters
 {
 	uint64_t calls;
-	uint64_t rows;
+	uint64_t rows; /* received, or written */
 	uint64_t bytes;
 	uint64_t retries;
 } cql_statement_counters;

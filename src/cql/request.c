@@ -144,6 +144,8 @@ set_run_frame(cql_request *request, const cql_request_spec *spec)
 		cql_view metadata_id = {(const char *) spec->statement->metadata_id,
 								spec->statement->metadata_id_len};
 
+		if (spec->statement->result->column_count == 0)
+			request->written_rows = 1 + spec->more_rows;
 		if (spec->more_rows > 0)
 			cql_write_batch(&writer, id, 1 + spec->more_rows, &parameters, flags);
 		else

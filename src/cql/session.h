@@ -141,6 +141,7 @@ struct cql_request
 
 	char *text;               /* PREPARE's */
 	cql_statement *statement; /* EXECUTE's, or what PREPARE brought */
+	int written_rows;         /* of a statement without result columns */
 	uint8_t *kept_frame;      /* EXECUTE's, while REPREPARE is under way */
 	size_t kept_frame_len;
 	cql_result *result;
