@@ -328,6 +328,7 @@ def test_ddl_does_not_wait_for_the_dead(cluster, keyspace, pg):
                                       "SELECT * FROM scylla_query('members_ddl', 'SELECT rpc_address, schema_version "
                                       "FROM system.local') AS t (peer inet, version uuid)"))
     assert versions.keys() == {cluster.host(at) for at in (1, 2, 3, 4)}
-    assert versions.pop(cluster.host(4)) not in versions.values()
+    # (a node that one of them takes for dead, wrongly, is not waited for either)
+    assert len(set(versions.values())) > 1
     assert query(connection, "SELECT state FROM scylla_nodes WHERE server = 'members_ddl' AND node = %s",
                  [cluster.name(4)]) == [("down",)]
