@@ -13,8 +13,9 @@
 
 typedef struct ScyllaTupleReader ScyllaTupleReader;
 
-/* In CurrentMemoryContext, for slots of that descriptor. Columns of the statement are those of the plan, in their order; both
- * must outlive the reader. Raises HV004 for a pair of types that do not convert. */
+/* In CurrentMemoryContext, for slots of that descriptor. Columns of the statement are those of the
+ * plan, in their order; both must outlive the reader. Raises HV004 for a pair of types that do not
+ * convert. */
 extern ScyllaTupleReader *scylla_tuple_reader_new(TupleDesc descriptor, const ScyllaScanPlan *plan,
 												  const cql_statement *statement,
 												  const char *local_table);

@@ -314,7 +314,7 @@ static bool
 is_static_insert(const ModifyMaker *maker)
 {
 	const ScyllaModifyPlan *plan = &maker->plan;
-	int key_count = plan->partition_count + plan->clustering_count;
+	int key_count = scylla_modify_plan_key_count(plan);
 	bool has_static = false;
 
 	if (plan->clustering_count == 0)
@@ -347,7 +347,7 @@ plan_insert(ModifyMaker *maker, bool is_conditional)
 	add_insert_columns(maker);
 	maker->plan.is_static_only = is_static_insert(maker);
 	if (maker->plan.is_counter &&
-		maker->plan.column_count == maker->plan.partition_count + maker->plan.clustering_count)
+		maker->plan.column_count == scylla_modify_plan_key_count(&maker->plan))
 		refuse_no_counter(maker->table);
 }
 

@@ -324,6 +324,12 @@ append_delete(ModifyText *text)
 	append_where(text);
 }
 
+int
+scylla_modify_plan_key_count(const ScyllaModifyPlan *plan)
+{
+	return plan->partition_count + plan->clustering_count;
+}
+
 bool
 scylla_modify_plan_inserts(const ScyllaModifyPlan *plan)
 {

@@ -120,6 +120,9 @@ extern ScyllaModifyPlan *scylla_modify_plan_insert(Oid relid, Oid userid, const 
 extern bool scylla_modify_plan_binds(const ScyllaModifyPlan *plan, const ScyllaModifyColumn *column,
 									 ScyllaModifyTarget target);
 
+/* How many of the columns, the first ones, are the primary key. */
+extern int scylla_modify_plan_key_count(const ScyllaModifyPlan *plan);
+
 /* Whether the texts are CQL's INSERT. */
 extern bool scylla_modify_plan_inserts(const ScyllaModifyPlan *plan);
 
