@@ -17,10 +17,21 @@ from support import COLUMNS, REMOTE_COLUMNS, TOP, query
 
 sys.path.insert(0, os.path.join(TOP, "test", "front"))
 TEST_SECONDS = 120
+WHY_LENGTH = 600  # of a failure, in characters
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "time_limit(seconds): what the test may take, where that is more than usual")
+
+
+def pytest_report_teststatus(report):
+    """Why a test failed, in its line: where nothing else of the output is kept, that is."""
+    if not report.failed:
+        return None
+    crash = getattr(report.longrepr, "reprcrash", None)
+    why = "%s:%d: %s" % (os.path.basename(crash.path), crash.lineno, crash.message) if crash else report.longreprtext
+    kind = "failed" if report.when == "call" else "error"
+    return kind, kind[0].upper(), "%s in %s: %s" % (kind.upper(), report.when, " ".join(why.split())[:WHY_LENGTH])
 
 
 @pytest.fixture(autouse=True)
