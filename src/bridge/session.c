@@ -12,6 +12,7 @@
 #include "bridge/report.h"
 #include "bridge/tls.h"
 #include "bridge/wait.h"
+#include "bridge/write_batch.h"
 #include "catalog/pg_user_mapping.h"
 #include "common/ip.h"
 #include "foreign/foreign.h"
@@ -327,6 +328,7 @@ make_session(Oid serverid, Oid userid)
 	if (contacts.unresolved.len > 0)
 		entry->unresolved = MemoryContextStrdup(entry->context, contacts.unresolved.data);
 	entry->session.request_timeout_ms = options->request_timeout_ms;
+	entry->session.batch_bytes = SCYLLA_BATCH_MAX_BYTES;
 	take_descriptor(entry);
 	open_cql_session(entry, options, &contacts);
 	entry->session.schema_generation = ++last_generation;

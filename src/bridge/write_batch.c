@@ -1,6 +1,6 @@
 /*
- * Gathers rows until one comes that cannot go with them. What is gathered was not sent, and nobody
- * counts it yet.
+ * Gathers rows until one comes that cannot go with them, and knows each of them again. Whether they
+ * were sent, and who counts them, is the writer's affair.
  */
 #include "postgres.h"
 
@@ -9,34 +9,43 @@
 #include "common/hashfn.h"
 #include "lib/stringinfo.h"
 
-/* Measured: ten rows at once cost the server a third of ten single ones, more bring little more. */
-#define MAX_ROWS 64
-#define MAX_BYTES (16 * 1024)
+/* A row, behind the one before it. */
+typedef struct BatchRow
+{
+	int values_end;
+	int key_end;
+	uint32 key_hash;
+} BatchRow;
 
 struct ScyllaWriteBatch
 {
-	int max_rows;
 	int count;
 	ScyllaWrite write; /* the first row's; what it points to is in the buffers */
 	StringInfoData values;
 	StringInfoData routing_key;
-	StringInfoData key;
-	StringInfoData last_key;
-	uint64 turn;             /* the last row's */
-	uint32 hashes[MAX_ROWS]; /* of the keys, in the order of the rows */
+	StringInfoData keys;
+	uint64 turn; /* the last row's */
+	BatchRow rows[SCYLLA_BATCH_MAX_ROWS];
 };
 
 ScyllaWriteBatch *
-scylla_write_batch_new(int max_rows)
+scylla_write_batch_new(void)
 {
 	ScyllaWriteBatch *batch = palloc0(sizeof(ScyllaWriteBatch));
 
-	batch->max_rows = Min(max_rows, MAX_ROWS);
 	initStringInfo(&batch->values);
 	initStringInfo(&batch->routing_key);
-	initStringInfo(&batch->key);
-	initStringInfo(&batch->last_key);
+	initStringInfo(&batch->keys);
 	return batch;
+}
+
+void
+scylla_write_batch_free(ScyllaWriteBatch *batch)
+{
+	pfree(batch->values.data);
+	pfree(batch->routing_key.data);
+	pfree(batch->keys.data);
+	pfree(batch);
 }
 
 /* Keys come as errors show them, long ones cut: the same hash means that rows may have the same key. */
@@ -50,7 +59,7 @@ static bool
 has_key(const ScyllaWriteBatch *batch, uint32 hash)
 {
 	for (int i = 0; i < batch->count; i++)
-		if (batch->hashes[i] == hash)
+		if (batch->rows[i].key_hash == hash)
 			return true;
 	return false;
 }
@@ -67,57 +76,77 @@ has_fitting_time(const ScyllaWriteBatch *batch, const ScyllaWrite *write)
 }
 
 bool
-scylla_write_batch_takes(const ScyllaWriteBatch *batch, const ScyllaWrite *write)
+scylla_write_batch_takes(const ScyllaWriteBatch *batch, const ScyllaWrite *write,
+						 const ScyllaBatchLimits *limits)
 {
 	const ScyllaWrite *first = &batch->write;
 
-	if (!write->can_share || batch->count >= batch->max_rows || write->values_len > MAX_BYTES)
+	if (!write->can_share || batch->count >= limits->rows || write->values_len > limits->bytes)
 		return false;
 	return batch->count == 0 ||
 		   (first->statement == write->statement &&
-			batch->values.len + write->values_len <= MAX_BYTES &&
+			batch->values.len + write->values_len <= limits->bytes &&
 			(size_t) batch->routing_key.len == write->routing_key_len &&
 			memcmp(batch->routing_key.data, write->routing_key, write->routing_key_len) == 0 &&
 			has_fitting_time(batch, write) && !has_key(batch, hash_key(write)));
 }
 
-static void
-copy_bytes(StringInfo to, const char *bytes, size_t len)
-{
-	resetStringInfo(to);
-	appendBinaryStringInfo(to, bytes, (int) len);
-}
-
 void
 scylla_write_batch_add(ScyllaWriteBatch *batch, const ScyllaWrite *write)
 {
-	if (batch->count == 0)
+	BatchRow *row = &batch->rows[batch->count++];
+
+	if (batch->count == 1)
 	{
 		batch->write = *write;
-		resetStringInfo(&batch->values);
-		copy_bytes(&batch->routing_key, write->routing_key, write->routing_key_len);
-		copy_bytes(&batch->key, write->key, write->key_len);
+		appendBinaryStringInfo(&batch->routing_key, write->routing_key,
+							   (int) write->routing_key_len);
 	}
-	else
-		copy_bytes(&batch->last_key, write->key, write->key_len);
 	appendBinaryStringInfo(&batch->values, write->values, (int) write->values_len);
+	appendBinaryStringInfo(&batch->keys, write->key, (int) write->key_len);
+	row->values_end = batch->values.len;
+	row->key_end = batch->keys.len;
+	row->key_hash = hash_key(write);
 	batch->turn = write->turn;
-	batch->hashes[batch->count++] = hash_key(write);
 }
 
-bool
-scylla_write_batch_take(ScyllaWriteBatch *batch, ScyllaWrite *write)
+void
+scylla_write_batch_clear(ScyllaWriteBatch *batch)
 {
-	if (batch->count == 0)
-		return false;
-	*write = batch->write;
-	write->values = batch->values.data;
-	write->values_len = batch->values.len;
-	write->routing_key = batch->routing_key.data;
-	write->key = batch->key.data;
-	write->more_rows = batch->count - 1;
-	write->last_key = batch->last_key.data;
-	write->last_key_len = write->more_rows > 0 ? batch->last_key.len : 0;
 	batch->count = 0;
-	return true;
+	resetStringInfo(&batch->values);
+	resetStringInfo(&batch->routing_key);
+	resetStringInfo(&batch->keys);
+}
+
+int
+scylla_write_batch_count(const ScyllaWriteBatch *batch)
+{
+	return batch->count;
+}
+
+ScyllaWrite
+scylla_write_batch_row(const ScyllaWriteBatch *batch, int index)
+{
+	const BatchRow *row = &batch->rows[index];
+	int values_start = index > 0 ? row[-1].values_end : 0;
+	int key_start = index > 0 ? row[-1].key_end : 0;
+	ScyllaWrite write = batch->write;
+
+	write.values = batch->values.data + values_start;
+	write.values_len = row->values_end - values_start;
+	write.routing_key = batch->routing_key.data;
+	write.key = batch->keys.data + key_start;
+	write.key_len = row->key_end - key_start;
+	return write;
+}
+
+ScyllaWrite
+scylla_write_batch_all(const ScyllaWriteBatch *batch)
+{
+	ScyllaWrite write = scylla_write_batch_row(batch, 0);
+
+	write.values_len = batch->values.len;
+	write.more_rows = batch->count - 1;
+	return write;
 }

@@ -29,7 +29,7 @@
 /* What one batch may have of the rows in flight, so that many partitions are at work. */
 #define BATCH_SHARE 16
 
-/* A write in flight. Its keys' buffer stays when the slot gets another write. */
+/* A write in flight. Its key's buffer and its batch stay when the slot gets another write. */
 typedef struct WriterSlot
 {
 	cql_request *request;
@@ -38,10 +38,10 @@ typedef struct WriterSlot
 	bool *is_applied;
 	uint32 partition; /* hash of the routing key, of a conditional write */
 	int rows;
-	char *keys; /* the first row's, and in a batch the last one's */
+	char *key; /* of the only row */
 	size_t key_len;
-	size_t last_key_len;
-	size_t keys_size;
+	size_t key_size;
+	ScyllaWriteBatch *batch; /* has the rows if there are several; else one to be used, or NULL */
 } WriterSlot;
 
 struct ScyllaWriter
@@ -61,9 +61,11 @@ struct ScyllaWriter
 	size_t bytes;    /* of their values */
 	int unsent_rows; /* submitted since the loop last turned */
 	size_t unsent_bytes;
-	ScyllaWriteBatch *batch; /* rows that are not sent yet */
-	StringInfoData timed;    /* the values of a row with its timeout */
-	cql_result *result;      /* while it is looked at */
+	ScyllaWriteBatch *batch;  /* rows that are not sent yet */
+	ScyllaBatchLimits limits; /* of a batch */
+	List *refused;            /* batches whose rows are to be sent again, one by one */
+	StringInfoData timed;     /* the values of a row with its timeout */
+	cql_result *result;       /* while it is looked at */
 	bool has_warned;
 	bool has_failed;
 	cql_error error;       /* the first */
@@ -106,9 +108,11 @@ scylla_writer_new(const ScyllaWriterSpec *spec)
 	writer->spec = *spec;
 	initStringInfo(&writer->timed);
 	writer->throttle = scylla_throttle_get(spec->relid, SCYLLA_THROTTLE_WRITE, spec->rate);
+	writer->batch = scylla_write_batch_new();
 	/* Rows that are held back anyhow are not to wait for each other. */
-	writer->batch =
-		scylla_write_batch_new(writer->throttle != NULL ? 0 : spec->max_in_flight / BATCH_SHARE);
+	if (writer->throttle == NULL)
+		writer->limits.rows = Min(spec->max_in_flight / BATCH_SHARE, SCYLLA_BATCH_MAX_ROWS);
+	writer->limits.bytes = spec->session->batch_bytes;
 	writer->level = scylla_transaction_level();
 	dlist_push_tail(&live_writers, &writer->node);
 	writer->callback.func = reset_writer;
@@ -166,27 +170,51 @@ note_failure(ScyllaWriter *writer, const cql_error *error, const WriterSlot *slo
 	writer->error_slot = *slot;
 }
 
+/* Whether it may be one row's fault, or only their number's: the server has looked at what it was to
+ * write, and not begun. */
+static bool
+is_refused(const WriterSlot *slot, const cql_error *error)
+{
+	return slot->rows > 1 && error->kind == CQL_ERROR_SERVER &&
+		   error->server_code == CQL_SERVER_INVALID && !error->may_be_applied;
+}
+
+/* As if it had not been sent. If there were too many bytes, fewer may pass. */
+static void
+withdraw_batch(ScyllaWriter *writer, WriterSlot *slot)
+{
+	MemoryContext caller = MemoryContextSwitchTo(writer->context);
+
+	writer->counters.sent -= slot->rows;
+	scylla_transaction_count(writer->level, -slot->rows);
+	writer->limits.bytes = Min(writer->limits.bytes, slot->values_len / 2);
+	writer->refused = lappend(writer->refused, slot->batch);
+	slot->batch = NULL;
+	MemoryContextSwitchTo(caller);
+}
+
 /* Take one that is done out of the window; its slot goes behind those in flight. */
 static void
 settle_slot(ScyllaWriter *writer, int index)
 {
-	WriterSlot slot = writer->slots[index];
-	cql_request *request = slot.request;
+	WriterSlot settled = writer->slots[index];
+	WriterSlot *slot = &writer->slots[--writer->in_flight];
 	cql_status status;
 	cql_error error;
 
-	slot.request = NULL;
-	writer->in_flight--;
-	writer->slots[index] = writer->slots[writer->in_flight];
-	writer->slots[writer->in_flight] = slot;
-	writer->rows -= slot.rows;
-	writer->bytes -= slot.values_len;
-	status = cql_request_take_result(request, &writer->result, &error);
-	cql_request_free(request);
+	writer->slots[index] = *slot;
+	*slot = settled;
+	slot->request = NULL;
+	writer->rows -= slot->rows;
+	writer->bytes -= slot->values_len;
+	status = cql_request_take_result(settled.request, &writer->result, &error);
+	cql_request_free(settled.request);
 	if (status == CQL_OK)
-		note_success(writer, &slot);
+		note_success(writer, slot);
+	else if (is_refused(slot, &error) && !writer->has_failed)
+		withdraw_batch(writer, slot);
 	else
-		note_failure(writer, &error, &slot);
+		note_failure(writer, &error, slot);
 }
 
 static void
@@ -266,14 +294,17 @@ describe_rows(const ScyllaWriter *writer)
 {
 	const ScyllaWriterSpec *spec = &writer->spec;
 	const WriterSlot *slot = &writer->error_slot;
-	char *first = spec->describe_key(spec->describe_argument, slot->keys, slot->key_len);
+	ScyllaWrite first;
+	ScyllaWrite last;
 
 	if (slot->rows == 1)
-		return first;
-	return psprintf(
-		"%s to %s (%d rows in a batch)", first,
-		spec->describe_key(spec->describe_argument, slot->keys + slot->key_len, slot->last_key_len),
-		slot->rows);
+		return spec->describe_key(spec->describe_argument, slot->key, slot->key_len);
+	first = scylla_write_batch_row(slot->batch, 0);
+	last = scylla_write_batch_row(slot->batch, slot->rows - 1);
+	return psprintf("%s to %s (%d rows in a batch)",
+					spec->describe_key(spec->describe_argument, first.key, first.key_len),
+					spec->describe_key(spec->describe_argument, last.key, last.key_len),
+					slot->rows);
 }
 
 static void fail(ScyllaWriter *writer) __attribute__((noreturn));
@@ -295,7 +326,32 @@ fail(ScyllaWriter *writer)
 
 /* ---- submitting ---- */
 
-/* A slot with room for the key, behind those in flight. */
+/* What is known of a row that is in flight is its key. */
+static void
+keep_key(ScyllaWriter *writer, WriterSlot *slot, const ScyllaWrite *write)
+{
+	if (slot->key_size < write->key_len)
+	{
+		slot->key_size = 2 * write->key_len;
+		slot->key = MemoryContextAlloc(writer->context, slot->key_size);
+	}
+	memcpy(slot->key, write->key, write->key_len);
+	slot->key_len = write->key_len;
+}
+
+/* A batch that is in flight is kept as it is, and another one gathers what comes. */
+static void
+keep_batch(ScyllaWriter *writer, WriterSlot *slot)
+{
+	MemoryContext caller = MemoryContextSwitchTo(writer->context);
+	ScyllaWriteBatch *next = slot->batch != NULL ? slot->batch : scylla_write_batch_new();
+
+	slot->batch = writer->batch;
+	writer->batch = next;
+	MemoryContextSwitchTo(caller);
+}
+
+/* Behind those in flight. */
 static WriterSlot *
 reserve_slot(ScyllaWriter *writer, const ScyllaWrite *write)
 {
@@ -314,16 +370,10 @@ reserve_slot(ScyllaWriter *writer, const ScyllaWrite *write)
 		writer->slot_count = count;
 	}
 	slot = &writer->slots[writer->in_flight];
-	if (slot->keys_size < write->key_len + write->last_key_len)
-	{
-		slot->keys_size = 2 * (write->key_len + write->last_key_len);
-		slot->keys = MemoryContextAlloc(writer->context, slot->keys_size);
-	}
-	memcpy(slot->keys, write->key, write->key_len);
-	if (write->last_key_len > 0)
-		memcpy(slot->keys + write->key_len, write->last_key, write->last_key_len);
-	slot->key_len = write->key_len;
-	slot->last_key_len = write->last_key_len;
+	if (write->more_rows > 0)
+		keep_batch(writer, slot);
+	else
+		keep_key(writer, slot, write);
 	slot->rows = 1 + write->more_rows;
 	slot->statement = write->statement;
 	slot->values_len = write->values_len;
@@ -462,33 +512,69 @@ send_batch(ScyllaWriter *writer)
 {
 	ScyllaWrite write;
 
-	if (scylla_write_batch_take(writer->batch, &write))
-		send_write(writer, &write);
+	if (scylla_write_batch_count(writer->batch) == 0)
+		return;
+	write = scylla_write_batch_all(writer->batch);
+	send_write(writer, &write);
+	scylla_write_batch_clear(writer->batch);
+}
+
+static void
+send_refused(ScyllaWriter *writer)
+{
+	while (writer->refused != NIL && !writer->has_failed)
+	{
+		ScyllaWriteBatch *batch = llast(writer->refused);
+
+		writer->refused = list_delete_last(writer->refused);
+		for (int i = 0; i < scylla_write_batch_count(batch); i++)
+		{
+			ScyllaWrite write = scylla_write_batch_row(batch, i);
+
+			send_write(writer, &write);
+		}
+		scylla_write_batch_free(batch);
+	}
 }
 
 void
 scylla_writer_submit(ScyllaWriter *writer, const ScyllaWrite *write)
 {
 	scylla_throttle(writer->throttle, 1);
-	if (!scylla_write_batch_takes(writer->batch, write))
+	if (!scylla_write_batch_takes(writer->batch, write, &writer->limits))
 		send_batch(writer);
-	if (scylla_write_batch_takes(writer->batch, write))
+	if (scylla_write_batch_takes(writer->batch, write, &writer->limits))
 		scylla_write_batch_add(writer->batch, write);
 	else
 		send_write(writer, write);
+	send_refused(writer);
 	if (writer->has_failed)
 		fail(writer);
 }
 
 /* ---- waiting for all ---- */
 
+static void
+settle_all(ScyllaWriter *writer)
+{
+	send_batch(writer);
+	do
+	{
+		send_refused(writer);
+		wait_until(writer, is_drained);
+	} while (writer->refused != NIL && !writer->has_failed);
+}
+
 void
 scylla_writer_drain(ScyllaWriter *writer)
 {
-	send_batch(writer);
-	wait_until(writer, is_drained);
+	ScyllaSession *session = writer->spec.session;
+
+	settle_all(writer);
 	if (writer->has_failed)
 		fail(writer);
+	/* Batches that were refused without one of their rows being so were too large. */
+	session->batch_bytes = Min(session->batch_bytes, writer->limits.bytes);
 }
 
 void
@@ -500,11 +586,8 @@ scylla_writers_settle(const void *owner)
 	{
 		ScyllaWriter *writer = dlist_container(ScyllaWriter, node, iter.cur);
 
-		if (owner != NULL && writer->spec.owner == owner)
-			continue;
-		send_batch(writer);
-		if (writer->in_flight > 0)
-			wait_until(writer, is_drained);
+		if (owner == NULL || writer->spec.owner != owner)
+			settle_all(writer);
 	}
 }
 

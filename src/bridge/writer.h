@@ -1,5 +1,6 @@
 /*
- * A statement's writes: many in flight at once, each acknowledged before the statement ends.
+ * A statement's writes: many in flight at once, each acknowledged before the statement ends. Rows that
+ * go together in a batch and are refused go again one by one, so that the error is about one of them.
  *
  * Made in CurrentMemoryContext, and given up by its reset: what is in flight then may or may not
  * be applied, and counts as written for the WARNING of an aborted transaction.
@@ -59,10 +60,7 @@ typedef struct ScyllaWrite
 	const char *key; /* for describe_key */
 	size_t key_len;
 	bool *is_applied; /* of a conditional write: set once it is acknowledged; else NULL */
-	/* rows whose values follow (see cql_request_spec), and the key of the last of them */
-	int more_rows;
-	const char *last_key;
-	size_t last_key_len;
+	int more_rows;    /* whose values follow: see cql_request_spec */
 } ScyllaWrite;
 
 /*

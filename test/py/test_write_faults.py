@@ -75,23 +75,97 @@ def assert_honest(found, driver, total):
     return present
 
 
-@pytest.mark.parametrize("verdict, state, outcome", [
-    (write_timeout("no quorum for these"), "08007", [64, 0]), (error(INVALID, "not these"), "22023", [0, 64])],
-                         ids=["timeout", "invalid"])
-def test_error_of_a_batch(table, proxy, driver, verdict, state, outcome):
+WIDE = "INSERT INTO wide SELECT g / 100, g % 100, 'v' || g FROM generate_series(0, 1999) g"
+WIDE_ROWS = {(g // 100, g % 100) for g in range(2000)}
+ROW_5_37 = struct.pack(">iiii", 4, 5, 4, 37)
+
+
+def wide_keys(driver):
+    return set(driver.execute("SELECT p, c FROM py_faults.wide"))
+
+
+def is_batch(body):
+    """An unlogged one; EXECUTE's body begins with the length of a short id."""
+    return body[0] == 1
+
+
+def test_batch_that_times_out(table, proxy, driver):
     """64 rows of a partition share a request and what becomes of it; the error tells from where to where."""
-    insert_wide = "INSERT INTO wide SELECT g / 100, g % 100, 'v' || g FROM generate_series(0, 1999) g"
-    mark = struct.pack(">iiii", 4, 5, 4, 37)
-    proxy.rule = lambda _number, body: verdict if mark in body else None
-    found = failure(table, insert_wide)
-    assert_error(found, state, "key p = 5, c = 0 to p = 5, c = 63 (64 rows in a batch)")
-    sent, written, *others = counts(found)
-    assert others == outcome and sent == written + 64
-    present = set(driver.execute("SELECT p, c FROM py_faults.wide"))
+    proxy.rule = lambda _number, body: write_timeout() if ROW_5_37 in body else None
+    found = failure(table, WIDE)
+    assert_error(found, "08007", "key p = 5, c = 0 to p = 5, c = 63 (64 rows in a batch)")
+    sent, written, unknown, refused = counts(found)
+    assert (unknown, refused) == (64, 0) and sent == written + 64
+    present = wide_keys(driver)
     assert len(present) == written and not present & {(5, c) for c in range(64)}
     proxy.rule = None
-    query(table, insert_wide)
-    assert set(driver.execute("SELECT p, c FROM py_faults.wide")) == {(g // 100, g % 100) for g in range(2000)}
+    query(table, WIDE)
+    assert wide_keys(driver) == WIDE_ROWS
+
+
+def test_batch_that_is_refused(table, proxy, driver):
+    """Its rows go again one by one: one of them is named, those before it at least are written."""
+    proxy.rule = lambda _number, body: error(INVALID, "not this row") if ROW_5_37 in body else None
+    found = failure(table, WIDE)
+    assert_error(found, "22023", "not this row", "key p = 5, c = 37.", "The write was not applied")
+    sent, written, unknown, refused = counts(found)
+    assert (unknown, refused) == (0, 1) and sent == written + 1
+    present = wide_keys(driver)
+    assert len(present) == written and {(5, c) for c in range(37)} <= present and (5, 37) not in present
+    assert any("%d rows were written" % written in notice for notice in table.notices)
+    proxy.rule = None
+    query(table, WIDE)
+    assert wide_keys(driver) == WIDE_ROWS
+
+
+def test_update_and_delete_of_a_batch_name_their_row(table, proxy, driver):
+    query(table, WIDE)
+    for statement in ("UPDATE wide SET v = 'changed' WHERE p = 5", "DELETE FROM wide WHERE p = 5"):
+        proxy.rule = lambda _number, body: error(INVALID, "not this row") if ROW_5_37 in body else None
+        assert_error(failure(table, statement), "22023", "key p = 5, c = 37.")
+    assert {v for v, in driver.execute("SELECT v FROM py_faults.wide WHERE p = 5 AND c = 37")} == {"v537"}
+
+
+def test_rows_after_a_refused_batch(table, proxy, driver):
+    """What a later row of the statement says still wins over one that went once more."""
+    verdicts = [error(INVALID, "not at first")]
+    proxy.rule = lambda _number, body: verdicts.pop() if verdicts and is_batch(body) else None
+    query(table, "INSERT INTO wide SELECT 1, g % 10, 'v' || g FROM generate_series(0, 99) g")
+    assert not verdicts
+    assert dict(driver.execute("SELECT c, v FROM py_faults.wide")) == {c: "v%d" % (90 + c) for c in range(10)}
+
+
+def test_batches_that_are_too_large(table, proxy, driver):
+    """No single row is: all are written, and the session makes smaller ones from then on."""
+    refused = []
+
+    def refuse_large(_number, body):
+        if not is_batch(body) or len(body) < 1000:
+            return None
+        refused.append(len(body))
+        return error(INVALID, "Batch too large")
+
+    proxy.rule = refuse_large
+    with table.cursor() as cursor:
+        cursor.execute(WIDE)
+        assert cursor.statusmessage == "INSERT 0 2000"
+    assert refused and wide_keys(driver) == WIDE_ROWS
+    del refused[:]
+    before = proxy.executes
+    query(table, WIDE)
+    assert not refused and proxy.executes - before < 500
+
+
+def test_refused_by_the_server(keyspace, driver):
+    """A real one: Cassandra's files, as it writes them by default, hold no time beyond 2038."""
+    driver.execute("CREATE TABLE py_faults.lasting (p int, c int, v text, PRIMARY KEY (p, c))")
+    query(keyspace, "IMPORT FOREIGN SCHEMA py_faults LIMIT TO (lasting) FROM SERVER py_faults INTO py_faults;"
+                    "ALTER FOREIGN TABLE py_faults.lasting ADD ttl interval OPTIONS (using 'ttl')")
+    found = failure(keyspace, "INSERT INTO py_faults.lasting SELECT 1, g, 'v', CASE WHEN g = 7 THEN '7000 days' ELSE "
+                              "'1 day' END::interval FROM generate_series(1, 20) g")
+    assert_error(found, "22023", "key p = 1, c = 7.")
+    assert counts(found) == [20, 19, 0, 1]
+    assert {c for c, in driver.execute("SELECT c FROM py_faults.lasting")} == set(range(1, 21)) - {7}
 
 
 @pytest.mark.time_limit(300)
