@@ -657,7 +657,7 @@ class Front:
         with self.lock:
             return [request for request in self.requests if not opcodes or request.opcode in opcodes]
 
-    def wait(self, condition, seconds=10):
+    def wait(self, condition, seconds=60):
         with self.lock:
             if not self.lock.wait_for(condition, seconds):
                 raise TimeoutError("the front has seen %s" % [request.opcode for request in self.requests])

@@ -560,7 +560,7 @@ class Node:
     def open_connections(self):
         return [connection for connection in list(self.connections) if connection.is_open]
 
-    def wait(self, condition, seconds=10):
+    def wait(self, condition, seconds=60):
         """Until condition() holds, looked at whenever something has come."""
         with self.changed:
             if not self.changed.wait_for(condition, seconds):

@@ -64,7 +64,7 @@ class Running:
             self.error = error
         self.ended = time.monotonic()
 
-    def join(self, seconds=30):
+    def join(self, seconds=60):
         self.thread.join(seconds)
         assert self.ended is not None, "the statement still runs"
         return self
@@ -76,7 +76,7 @@ def keep_cql(texts):
         log.writelines(text + "\n" for text in sorted(texts))
 
 
-def wait_until(condition, seconds=10):
+def wait_until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come to that"
