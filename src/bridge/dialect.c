@@ -42,19 +42,35 @@ scylla_is_timed(bool has_server_timeout)
 	return has_server_timeout && get_timeout_active(STATEMENT_TIMEOUT);
 }
 
-size_t
-scylla_write_timeout(const ScyllaSession *session, char *out)
+/* A time that is up is about to be noticed here, and ScyllaDB takes 0 for one, too. */
+static int64
+get_left_ms(const ScyllaSession *session)
 {
 	int64 left_ms = session->request_timeout_ms;
-	cql_duration duration = {0};
-	size_t len;
 
 	if (get_timeout_active(STATEMENT_TIMEOUT))
 		left_ms =
 			Min(left_ms, TimestampDifferenceMilliseconds(
 							 GetCurrentTimestamp(), get_timeout_finish_time(STATEMENT_TIMEOUT)));
-	/* A time that is up is about to be noticed here, and ScyllaDB takes 0 for one, too. */
-	duration.nanoseconds = Max(left_ms, 1) * NS_PER_MILLISECOND;
+	return Max(left_ms, 1);
+}
+
+const char *
+scylla_add_timeout(ScyllaSession *session, const char *cql, const ScyllaReportContext *about)
+{
+	if (!cql_session_is_scylla(session->cql))
+		scylla_statement_release(scylla_prepare(session, cql, about));
+	if (!cql_session_is_scylla(session->cql))
+		return cql;
+	return psprintf("%s USING TIMEOUT " INT64_FORMAT "ms", cql, get_left_ms(session));
+}
+
+size_t
+scylla_write_timeout(const ScyllaSession *session, char *out)
+{
+	cql_duration duration = {.nanoseconds = get_left_ms(session) * NS_PER_MILLISECOND};
+	size_t len;
+
 	len = cql_write_duration(&duration, (uint8_t *) out + 4);
 	cql_put_u32((uint8_t *) out, (uint32) len);
 	return 4 + len;

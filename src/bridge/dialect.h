@@ -23,6 +23,13 @@ extern ScyllaStatement *scylla_prepare_read(ScyllaSession *session, const char *
 											ScyllaReadWords *words,
 											const ScyllaReportContext *about);
 
+/*
+ * The same for a text that takes the timeout as a literal at its end only, as TRUNCATE does: the time
+ * is that of a request that leaves now.
+ */
+extern const char *scylla_add_timeout(ScyllaSession *session, const char *cql,
+									  const ScyllaReportContext *about);
+
 /* Whether there is a time to tell, with option server_timeout: under statement_timeout. */
 extern bool scylla_is_timed(bool has_server_timeout);
 

@@ -6,6 +6,7 @@
 
 #include "exec/direct_delete.h"
 
+#include "bridge/dialect.h"
 #include "bridge/transaction.h"
 #include "compat.h"
 #include "exec/row_key.h"
@@ -116,15 +117,37 @@ measure_key(const ScyllaDirectState *direct, const char *values)
 	return (size_t) (at - values);
 }
 
+/* The variant's statement is what its conditions were judged by; ScyllaDB gets one that has the
+ * timeout, too. */
+static ScyllaStatement *
+choose_statement(const ScyllaDirectState *direct, const ScyllaVariant *variant,
+				 ScyllaTimeoutPlace *timeout)
+{
+	ScyllaReportContext about = scylla_remote_report(&direct->remote);
+	ScyllaSession *session = direct->remote.session;
+
+	*timeout = SCYLLA_TIMEOUT_NONE;
+	if (!scylla_is_timed(direct->plan->write->has_server_timeout) ||
+		!cql_session_is_scylla(session->cql))
+		return variant->statement;
+	*timeout = SCYLLA_TIMEOUT_FIRST;
+	return scylla_prepare(
+		session, scylla_direct_plan_cql(direct->plan, variant->skipped, SCYLLA_WORDS_TIMED),
+		&about);
+}
+
 static void
 send_probes(ScyllaDirectState *direct, const ScyllaVariant *variant)
 {
 	ScyllaCursorInput input;
+	ScyllaTimeoutPlace timeout;
+	ScyllaStatement *statement = choose_statement(direct, variant, &timeout);
 
 	while (scylla_probes_next(direct->probes, &input))
 	{
 		ScyllaWrite write = {
-			.statement = scylla_statement_get(variant->statement),
+			.statement = scylla_statement_get(statement),
+			.timeout = timeout,
 			.values = input.values,
 			.values_len = input.values_len,
 			.value_count = input.value_count,

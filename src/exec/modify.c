@@ -9,6 +9,7 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "bridge/dialect.h"
 #include "bridge/transaction.h"
 #include "compat.h"
 #include "exec/self_read.h"
@@ -426,10 +427,13 @@ truncate_table(Relation relation)
 		.about = {.relation = psprintf("%s.%s", options->keyspace, options->table),
 				  .is_write = true},
 	};
-	ScyllaCursor *cursor = scylla_cursor_new(&spec);
+	ScyllaCursor *cursor;
 	int level = scylla_transaction_level();
 
 	scylla_session_pin(session, CurrentMemoryContext);
+	if (scylla_is_timed(options->has_server_timeout))
+		spec.cql = scylla_add_timeout(session, spec.cql, &spec.about);
+	cursor = scylla_cursor_new(&spec);
 	scylla_cursor_start(cursor, &(ScyllaCursorInput) {0});
 	scylla_transaction_count(level, 1);
 	(void) scylla_cursor_next_page(cursor);

@@ -6,7 +6,7 @@
 
 #include "nodes/value.h"
 #include "plan/deparse.h"
-#include "plan/scan_plan.h"
+#include "plan/modify_plan.h"
 
 /*
  * Words that are not read as a name everywhere in a SELECT: those that ScyllaDB (Cql.g) or any
@@ -301,17 +301,36 @@ is_without_view(const ScyllaScanArm *arm, uint64 skipped)
 	return arm->access == SCYLLA_ACCESS_VIEW && scylla_is_skipped(skipped, 0);
 }
 
+static char *
+make_delete(const ScyllaScanPlan *plan, uint64 skipped, ScyllaModifyWords words)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, "DELETE FROM ");
+	scylla_deparse_table(&out, plan->keyspace, plan->table);
+	if (words == SCYLLA_WORDS_TIMED)
+		appendStringInfoString(&out, " USING TIMEOUT ?");
+	append_conditions(&out, &plan->arms[0], skipped);
+	return out.data;
+}
+
+char *
+scylla_direct_plan_cql(const ScyllaDirectPlan *plan, uint64 skipped, ScyllaModifyWords words)
+{
+	return make_delete(plan->where, skipped, words);
+}
+
 char *
 scylla_scan_plan_cql(const ScyllaScanPlan *plan, const ScyllaScanArm *arm, uint64 skipped)
 {
 	bool has_key = !is_without_view(arm, skipped);
 	StringInfoData out;
 
-	initStringInfo(&out);
 	if (plan->is_delete)
-		appendStringInfoString(&out, "DELETE");
-	else
-		appendStringInfoString(&out, plan->is_distinct ? "SELECT DISTINCT " : "SELECT ");
+		return make_delete(plan, skipped, SCYLLA_WORDS_PLAIN);
+	initStringInfo(&out);
+	appendStringInfoString(&out, plan->is_distinct ? "SELECT DISTINCT " : "SELECT ");
 	append_columns(&out, plan);
 	appendStringInfoString(&out, " FROM ");
 	scylla_deparse_table(&out, plan->keyspace,

@@ -108,6 +108,10 @@ typedef struct ScyllaDirectPlan
 extern List *scylla_direct_plan_encode(const ScyllaDirectPlan *plan);
 extern ScyllaDirectPlan *scylla_direct_plan_decode(List *packed);
 
+/* The CQL text, with the conditions that are not skipped (as of scylla_scan_plan_cql()). */
+extern char *scylla_direct_plan_cql(const ScyllaDirectPlan *plan, uint64 skipped,
+									ScyllaModifyWords words);
+
 /*
  * The plan of an INSERT that no planner saw: COPY, and rows that are routed into a partition.
  * named has the local columns that the statement names (pull_varattnos' offset). Raises what the

@@ -1,8 +1,10 @@
 """What is left of statement_timeout goes to ScyllaDB as USING TIMEOUT, with reads and writes alike."""
 
+import re
+
 import pytest
 
-from codec import EXECUTE, PREPARE, Reader
+from codec import EXECUTE, QUERY, Reader
 from faults import delay
 from support import keep_cql, query
 
@@ -118,6 +120,34 @@ def test_writes(write, options, front, server, make_table, limited):
     assert_timed(front)
 
 
+@pytest.mark.parametrize("condition, left", [
+    ("k = 1", 16), ("k IN (1, 2, 3) AND c >= 2", 14), ("k = 1 AND c > (-3000000000)::bigint", 16)],
+                         ids=["partition", "ranges", "unbounded"])
+def test_direct_delete(condition, left, front, server, make_table, limited):
+    table = make_table(server, "py_timeout.t", COLUMNS, direct_delete="true")
+    query(limited, "DELETE FROM %s WHERE %s" % (table, condition))
+    assert all(request.text.original.startswith("DELETE FROM py_timeout.t USING TIMEOUT ? WHERE k = ?")
+               for request in front.seen(EXECUTE) if "py_timeout." in request.text.original)
+    assert_timed(front)
+    assert query(limited, "SELECT count(*) FROM %s" % table) == [(left,)]
+
+
+def test_truncate(front, server, make_table, limited):
+    """Where ScyllaDB takes a literal, but no bind variable."""
+    table = make_table(server, "py_timeout.t", COLUMNS)
+    for statement, has_limit in (("SET statement_timeout = %d" % STATEMENT_MS, True), ("SELECT 1", True),
+                                 ("RESET statement_timeout", False)):
+        query(limited, statement)
+        front.clear()
+        query(limited, "TRUNCATE %s" % table)
+        [text] = [request.text.original for request in front.seen(QUERY) if "py_timeout." in request.text.original]
+        match = re.fullmatch(r"TRUNCATE py_timeout\.t(?: USING TIMEOUT (\d+)ms)?", text)
+        assert match and (match[1] is not None) == has_limit, text
+        assert not has_limit or STATEMENT_MS / 2 < int(match[1]) <= STATEMENT_MS
+        keep_cql([text])
+    assert query(limited, "SELECT count(*) FROM %s" % table) == [(0,)]
+
+
 def test_ttl_of_rows(front, server, make_table, limited):
     """Two bind variables that are no column's value."""
     table = make_table(server, "py_timeout.t", COLUMNS)
@@ -163,7 +193,10 @@ def test_option(place, front, server, make_table, limited):
     query(limited, "ALTER %s %s OPTIONS (ADD server_timeout 'false')" % (place, server if place == "SERVER" else table))
     query(limited, "SELECT count(*) FROM %s WHERE k = 1" % table)
     query(limited, "UPDATE %s SET v = 'y' WHERE k = 1" % table)
+    query(limited, "WITH d AS (DELETE FROM %s WHERE k = 1) SELECT 1" % table)
     assert set(timeouts(front)) == {None}
+    query(limited, "TRUNCATE %s" % table)
+    assert all(request.timeout is None for request in front.seen(QUERY))
 
 
 def test_request_timeout_is_shorter(front, server, make_table, limited):
@@ -198,7 +231,9 @@ def test_cassandra_is_not_told(tables, make_server, make_mapping, make_table, li
     """Its grammar has no such words."""
     server = make_server(cql_port, cql_host)
     make_mapping(server)
-    table = make_table(server, "py_timeout.t", COLUMNS)
-    query(limited, "INSERT INTO %s (k, c, v) VALUES (9, 1, 'a')" % table)
-    assert query(limited, "SELECT v FROM %s WHERE k = 9" % table) == [("a",)]
+    table = make_table(server, "py_timeout.t", COLUMNS, direct_delete="true")
+    query(limited, "TRUNCATE %s" % table)
+    query(limited, "INSERT INTO %s (k, c, v) VALUES (9, 1, 'a'), (8, 1, 'b')" % table)
+    query(limited, "DELETE FROM %s WHERE k = 8" % table)
+    assert query(limited, "SELECT k, v FROM %s" % table) == [(9, "a")]
     assert query(limited, "SELECT count(*) FROM scylla_statements WHERE cql LIKE '%TIMEOUT%'") == [(0,)]
