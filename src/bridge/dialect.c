@@ -55,6 +55,12 @@ get_left_ms(const ScyllaSession *session)
 	return Max(left_ms, 1);
 }
 
+bool
+scylla_is_time_short(const ScyllaSession *session)
+{
+	return get_left_ms(session) < session->request_timeout_ms;
+}
+
 const char *
 scylla_add_timeout(ScyllaSession *session, const char *cql, const ScyllaReportContext *about)
 {

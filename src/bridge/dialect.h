@@ -33,6 +33,9 @@ extern const char *scylla_add_timeout(ScyllaSession *session, const char *cql,
 /* Whether there is a time to tell, with option server_timeout: under statement_timeout. */
 extern bool scylla_is_timed(bool has_server_timeout);
 
+/* Whether less is left than a request has by itself, so that the server had better know. */
+extern bool scylla_is_time_short(const ScyllaSession *session);
+
 /*
  * Write the timeout of a request that leaves now as a [value]: what is left of statement_timeout,
  * and no more than request_timeout, in whole milliseconds. Returns its length.

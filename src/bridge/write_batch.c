@@ -81,10 +81,10 @@ scylla_write_batch_takes(const ScyllaWriteBatch *batch, const ScyllaWrite *write
 {
 	const ScyllaWrite *first = &batch->write;
 
-	if (!write->can_share || batch->count >= limits->rows || write->values_len > limits->bytes)
+	if (write->shared == NULL || batch->count >= limits->rows || write->values_len > limits->bytes)
 		return false;
 	return batch->count == 0 ||
-		   (first->statement == write->statement &&
+		   (first->shared == write->shared &&
 			batch->values.len + write->values_len <= limits->bytes &&
 			(size_t) batch->routing_key.len == write->routing_key_len &&
 			memcmp(batch->routing_key.data, write->routing_key, write->routing_key_len) == 0 &&
@@ -146,6 +146,10 @@ scylla_write_batch_all(const ScyllaWriteBatch *batch)
 {
 	ScyllaWrite write = scylla_write_batch_row(batch, 0);
 
+	if (batch->count == 1)
+		return write;
+	write.statement = write.shared;
+	write.timeout = SCYLLA_TIMEOUT_NONE;
 	write.values_len = batch->values.len;
 	write.more_rows = batch->count - 1;
 	return write;

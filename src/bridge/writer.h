@@ -56,7 +56,9 @@ typedef struct ScyllaWrite
 	int64 timestamp_us;
 	uint64 turn; /* of the backend's timestamps: which one it got */
 	bool is_idempotent;
-	bool can_share;  /* a request and its timestamp, with rows of other keys in its partition */
+	/* of a request that it shares with rows of other keys in its partition, and its timestamp: the same
+	 * without a timeout; NULL: it goes alone */
+	cql_statement *shared;
 	const char *key; /* for describe_key */
 	size_t key_len;
 	bool *is_applied; /* of a conditional write: set once it is acknowledged; else NULL */

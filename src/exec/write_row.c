@@ -7,6 +7,7 @@
 
 #include "exec/write_row.h"
 
+#include "bridge/dialect.h"
 #include "bridge/transaction.h"
 #include "exec/row_key.h"
 #include "exec/spool.h"
@@ -354,6 +355,17 @@ choose_timestamp(const ScyllaRowWriter *rows, ScyllaWrite *write)
 		}
 }
 
+static void
+choose_statements(const ScyllaRowWriter *rows, const ScyllaWriteTarget *target, ScyllaWrite *write)
+{
+	bool is_single = target->shared == NULL || (target->timeout != SCYLLA_TIMEOUT_NONE &&
+												scylla_is_time_short(rows->table.session));
+
+	write->statement = scylla_statement_get(target->statement);
+	write->timeout = target->timeout;
+	write->shared = is_single ? NULL : scylla_statement_get(target->shared);
+}
+
 void
 scylla_row_writer_send(ScyllaRowWriter *rows, bool *is_applied)
 {
@@ -368,15 +380,13 @@ scylla_row_writer_send(ScyllaRowWriter *rows, bool *is_applied)
 	make_routing_key(rows);
 	pack_key(rows);
 	values = order_cells(rows);
-	write.statement = scylla_statement_get(rows->target->statement);
+	choose_statements(rows, rows->target, &write);
 	write.values = values->data;
 	write.values_len = values->len;
 	write.value_count = rows->target->bind_count;
-	write.timeout = rows->target->timeout;
 	write.routing_key = rows->routing_key.data;
 	write.routing_key_len = rows->routing_key.len;
 	choose_timestamp(rows, &write);
-	write.can_share = rows->target->can_share;
 	write.key = rows->key.data;
 	write.key_len = rows->key.len;
 	if (rows->spool != NULL)
@@ -401,7 +411,7 @@ scylla_row_writer_finish(ScyllaRowWriter *rows)
 
 	while (rows->spool != NULL && scylla_spool_take(rows->spool, &write, &kind))
 	{
-		write.statement = scylla_statement_get(rows->targets[kind]->statement);
+		choose_statements(rows, rows->targets[kind], &write);
 		scylla_writer_submit(rows->writer, &write);
 	}
 	scylla_writer_drain(rows->writer);

@@ -74,13 +74,19 @@ explain_refusal(const void *argument)
 	scylla_drift_explain(table->session, RelationGetRelid(table->relation), NULL);
 }
 
+static ScyllaReportContext
+make_report(const ScyllaWriteTable *table)
+{
+	return (ScyllaReportContext) {.session = table->session,
+								  .relation = table->remote_name,
+								  .explain = explain_refusal,
+								  .argument = table};
+}
+
 static void
 prepare_text(const ScyllaWriteTable *table, ScyllaWriteTarget *target, ScyllaModifyWords words)
 {
-	ScyllaReportContext about = {.session = table->session,
-								 .relation = table->remote_name,
-								 .explain = explain_refusal,
-								 .argument = table};
+	ScyllaReportContext about = make_report(table);
 	char *cql = scylla_modify_plan_cql(table->plan, target->kind, words, target->order);
 
 	if (target->statement != NULL)
@@ -167,20 +173,40 @@ has_one_form(const cql_type *type)
 /*
  * Whether rows may go in a batch, whose writes have one timestamp: not where the row that comes later
  * has to win, so none has a static column, and it must show whether two have the same key. Nor where
- * the server orders writes itself. ScyllaDB's timeout would be the batch's.
+ * the server orders writes itself.
  */
 static bool
-judge_sharing(const ScyllaWriteTable *table, const ScyllaWriteTarget *target)
+judge_sharing(const ScyllaWriteTable *table)
 {
 	const ScyllaModifyPlan *plan = table->plan;
 
 	if (plan->clustering_count == 0 || plan->is_conditional || plan->is_counter ||
-		table->has_static || target->timeout != SCYLLA_TIMEOUT_NONE)
+		table->has_static)
 		return false;
 	for (int i = plan->partition_count; i < scylla_modify_plan_key_count(plan); i++)
 		if (!has_one_form(table->types[i]))
 			return false;
 	return true;
+}
+
+/*
+ * ScyllaDB does not look at the timeout of a statement in a batch, and BATCH has no other place for
+ * it: the server's own holds, as it does without statement_timeout. So where that is about to end rows
+ * go singly; and time only gets shorter.
+ */
+static void
+prepare_shared(const ScyllaWriteTable *table, ScyllaWriteTarget *target)
+{
+	ScyllaReportContext about = make_report(table);
+
+	if (!judge_sharing(table))
+		return;
+	if (target->timeout == SCYLLA_TIMEOUT_NONE)
+		target->shared = target->statement;
+	else if (!scylla_is_time_short(table->session))
+		target->shared = scylla_prepare(
+			table->session,
+			scylla_modify_plan_cql(table->plan, target->kind, SCYLLA_WORDS_PLAIN, NULL), &about);
 }
 
 ScyllaWriteTarget *
@@ -202,6 +228,6 @@ scylla_write_target_new(const ScyllaWriteTable *table, ScyllaModifyTarget kind)
 	for (int i = 1; i < target->bind_count; i++)
 		target->is_in_order &= target->order[i - 1] < target->order[i];
 	make_converters(table, target);
-	target->can_share = judge_sharing(table, target);
+	prepare_shared(table, target);
 	return target;
 }

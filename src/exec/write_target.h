@@ -35,7 +35,7 @@ typedef struct ScyllaWriteTarget
 	int bind_count;               /* but for the timeout's */
 	int *order;                   /* columns, in the order of the bind variables */
 	bool is_in_order;             /* of the plan's columns */
-	bool can_share;               /* see ScyllaWrite */
+	ScyllaStatement *shared;      /* for rows in a batch; NULL: there are none */
 	ScyllaConverter **converters; /* by column */
 } ScyllaWriteTarget;
 

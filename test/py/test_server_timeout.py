@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from codec import EXECUTE, QUERY, Reader
+from codec import BATCH, EXECUTE, QUERY, Reader
 from faults import delay
 from support import keep_cql, query
 
@@ -18,6 +18,7 @@ STATEMENT_MS, REQUEST_MS = 50000, 60000
 def tables(driver):
     driver.make_keyspace("py_timeout")
     driver.execute("CREATE TABLE py_timeout.t (k int, c int, s text static, v text, PRIMARY KEY (k, c))")
+    driver.execute("CREATE TABLE py_timeout.w (k int, c int, v text, PRIMARY KEY (k, c))")
     driver.execute("CREATE TABLE py_timeout.n (k int PRIMARY KEY, n counter)")
 
 
@@ -159,6 +160,27 @@ def test_ttl_of_rows(front, server, make_table, limited):
     assert query(limited, "SELECT c, v, lasts > 0, lasts > 500 FROM %s WHERE k IN (1, 8) AND c < 3 AND "
                           "(k = 8 OR c = 1) ORDER BY k, c" % table) == [
         (1, "c", True, True), (1, "a", True, False), (2, "b", None, None)]
+
+
+@pytest.mark.parametrize("insert", ["SELECT 1, g, 'v' FROM generate_series(1, 10) g",
+                                    "SELECT 1, g, coalesce(v, 'v') FROM generate_series(1, 10) g LEFT JOIN {t} ON c = -g"],
+                         ids=["sent", "deferred"])
+def test_batches(insert, front, server, make_table, limited):
+    """They have no place for it, and are for statements that have time enough."""
+    table = make_table(server, "py_timeout.w", {name: COLUMNS[name] for name in "kcv"})
+    insert = ("INSERT INTO {t} " + insert).format(t=table)
+    query(limited, insert)
+    assert_timed(front)
+    assert not front.seen(BATCH)
+    query(limited, "SET statement_timeout = '10min'")
+    front.clear()
+    query(limited, insert)
+    [batch] = front.seen(BATCH)
+    assert batch.statement.text.original == "INSERT INTO py_timeout.w (k, c, v) VALUES (?, ?, ?)"
+    query(limited, "INSERT INTO %s (k, c) VALUES (2, 1)" % table)
+    assert timeouts(front)[-1] == REQUEST_MS
+    assert query(limited, "SELECT k, count(*) FROM %s GROUP BY k" % table) == [(1, 10), (2, 1)]
+    query(limited, "DELETE FROM %s" % table)
 
 
 def test_counters(front, server, make_table, limited):
