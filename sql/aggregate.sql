@@ -1,21 +1,10 @@
 -- Aggregates and GROUP BY: what the server computes, and that the results are those of a local
 -- copy, in value and type.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
 \set VERBOSITY terse
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-RESET client_min_messages;
-CREATE SCHEMA aggregate_test;
-SET search_path = aggregate_test, public;
-CREATE SERVER aggregate_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_aggregate', read_consistency 'one', write_consistency 'one', fetch_size '5');
+CALL begin_topic('aggregate', $$fetch_size '5'$$);
 
 DO $$
 BEGIN
-	PERFORM scylla_execute('aggregate_server', 'DROP KEYSPACE IF EXISTS fdw_aggregate');
-	PERFORM scylla_execute('aggregate_server', 'CREATE KEYSPACE fdw_aggregate WITH replication = '
-		'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 	PERFORM scylla_execute('aggregate_server', 'CREATE TABLE fdw_aggregate.m (k int, c int, d int, '
 		't tinyint, h smallint, i int, n bigint, x varint, e decimal, f double, w text, q timestamp, '
 		'u uuid, o boolean, s int static, PRIMARY KEY (k, c, d))');
@@ -54,11 +43,6 @@ INSERT INTO m_local (k, c, d, w, s) VALUES (1, NULL, 1, '', 1);
 IMPORT FOREIGN SCHEMA fdw_aggregate FROM SERVER aggregate_server INTO aggregate_test;
 ALTER FOREIGN TABLE m ALTER w TYPE text COLLATE "C";
 
-CREATE FUNCTION explain(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-BEGIN
-	RETURN QUERY EXECUTE format('EXPLAIN (VERBOSE, COSTS OFF) %s', query);
-END
-$$;
 -- Aggregates in an order of their own get sorted rows from PostgreSQL 16 on.
 DO $$
 BEGIN
@@ -66,20 +50,9 @@ BEGIN
 END
 $$;
 -- Results with pushdown and of the local copy, with their types: true if they are the same.
-CREATE FUNCTION is_same(query text) RETURNS bool LANGUAGE plpgsql SET client_min_messages = error AS $$
-DECLARE
-	copy text := regexp_replace(query, '\m(m|parts)\M', '\1_local', 'g');
-	remote text;
-	local text;
-	form text := 'SELECT string_agg(x::text || to_jsonb(x)::text, '' '' ORDER BY x::text) FROM (%s) x';
-BEGIN
-	EXECUTE format(form, query) INTO remote;
-	EXECUTE format(form, copy) INTO local;
-	IF remote IS DISTINCT FROM local THEN
-		RAISE WARNING E'% gives\n% not\n%', query, remote, local;
-	END IF;
-	RETURN remote IS NOT DISTINCT FROM local;
-END
+CREATE FUNCTION is_same(query text) RETURNS bool LANGUAGE sql AS $$
+	SELECT public.is_same(query,
+		'SELECT string_agg(_row::text || to_jsonb(_row)::text, '' '' ORDER BY _row::text) FROM (%s) _row')
 $$;
 
 ---- what is sent: of a partition, of several, of the ring in pieces
@@ -215,11 +188,4 @@ SET scylla_fdw.enable_pushdown = off;
 SELECT explain('SELECT count(*) FROM m WHERE k = 2');
 RESET scylla_fdw.enable_pushdown;
 
-DO $$
-BEGIN
-	PERFORM scylla_execute('aggregate_server', 'DROP KEYSPACE fdw_aggregate');
-END
-$$;
-SET client_min_messages = warning;
-DROP SCHEMA aggregate_test CASCADE;
-DROP SERVER aggregate_server CASCADE;
+CALL end_topic('aggregate');

@@ -2,7 +2,6 @@
 \getenv host SCYLLA_TEST_HOST
 \getenv port SCYLLA_TEST_PORT
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
 CREATE SERVER analyze_s FOREIGN DATA WRAPPER scylla_fdw
 	OPTIONS (host :'host', port :'port', request_timeout '2min');
 SELECT scylla_execute('analyze_s', 'DROP KEYSPACE IF EXISTS analyze_ks');
@@ -49,14 +48,7 @@ SELECT bool_and(fill('INSERT INTO analyze_ks.skew (k, s)', ARRAY[format('%s, 7',
 SELECT fill('INSERT INTO analyze_ks.tiny (k, c)', ARRAY['1, 1', '1, 2', '2, 1']);
 SELECT fill('INSERT INTO analyze_ks.unreadable (k, d)', ARRAY['1, ''2000-01-01''', '2, ''-2000000-01-01''']);
 -- an index that is not built yet would be left out
-DO $$
-BEGIN
-	FOR i IN 1..300 LOOP
-		EXIT WHEN EXISTS (SELECT FROM scylla_query('analyze_s',
-			'SELECT index_name FROM system."IndexInfo" WHERE table_name = ?', 'analyze_ks') AS i (name text));
-		PERFORM pg_sleep(0.1);
-	END LOOP;
-END $$;
+CALL await_built('analyze_s', 'analyze_ks', '{}', 1);
 CREATE SCHEMA analyze_ks;
 IMPORT FOREIGN SCHEMA analyze_ks FROM SERVER analyze_s INTO analyze_ks;
 CREATE SCHEMA analyze_copy;

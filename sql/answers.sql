@@ -1,22 +1,15 @@
 -- Queries of all kinds around foreign tables give the rows that they give around local copies: joins,
 -- subqueries, groups, windows, limits, views, partitions; under several settings of the planner.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
 SET client_min_messages = error; -- Cassandra warns of views
 SET timezone = 'UTC';
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-CREATE SCHEMA answers;
+CALL begin_topic('answers');
 CREATE SCHEMA answers_far;
 CREATE SCHEMA answers_near;
-SET search_path = answers, public;
-CREATE SERVER answers_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_answers', read_consistency 'one', write_consistency 'one');
 DO $$
 DECLARE
 	text_of text;
 BEGIN
-	FOREACH text_of IN ARRAY ARRAY['DROP KEYSPACE IF EXISTS fdw_answers',
-		'CREATE KEYSPACE fdw_answers WITH replication = {''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}',
+	FOREACH text_of IN ARRAY ARRAY[
 		'CREATE TABLE fdw_answers.t (k int, c1 int, c2 text, s int STATIC, v int, w text, b boolean, f double, m decimal, '
 			'ts timestamp, tags set<text>, PRIMARY KEY (k, c1, c2)) WITH CLUSTERING ORDER BY (c1 DESC, c2 ASC)',
 		'CREATE TABLE fdw_answers.u (k int PRIMARY KEY, x int, y text)',
@@ -27,15 +20,9 @@ BEGIN
 	LOOP
 		PERFORM scylla_execute('answers_server', text_of);
 	END LOOP;
-	FOR i IN 1..300 LOOP
-		EXIT WHEN (SELECT count(*) FROM scylla_query('answers_server', 'SELECT view_name FROM '
-			'system.built_views WHERE keyspace_name = ?', 'fdw_answers') AS v (name text)) = 1
-			AND (SELECT count(*) FROM scylla_query('answers_server', 'SELECT index_name FROM '
-			'system."IndexInfo" WHERE table_name = ?', 'fdw_answers') AS i (name text)) = 2;
-		PERFORM pg_sleep(0.1);
-	END LOOP;
 END
 $$;
+CALL await_built('answers_server', 'fdw_answers', '{t_by_w}', 2);
 
 CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE DOMAIN small AS int CHECK (VALUE < 1000000);
@@ -91,16 +78,16 @@ SELECT count(*) FROM @.t WHERE k <> ALL ('{1,NULL}'::int[])
 SELECT count(*) FROM @.t WHERE k <> ALL ('{}'::int[])
 SELECT count(*) FROM @.t WHERE k IN (SELECT NULL::int UNION ALL SELECT 1)
 SELECT count(*) FROM @.t WHERE k NOT IN (SELECT x FROM @.u)
-SELECT count(*) FROM @.t WHERE k = 1 AND c1 = ANY (ARRAY[1,2]::answers.small[])
-SELECT count(*) FROM @.t WHERE k = 1 AND c1 = 1::answers.small
+SELECT count(*) FROM @.t WHERE k = 1 AND c1 = ANY (ARRAY[1,2]::answers_test.small[])
+SELECT count(*) FROM @.t WHERE k = 1 AND c1 = 1::answers_test.small
 SELECT count(*) FROM @.t WHERE k = 1 AND c1 = 1.0
 SELECT count(*) FROM @.t WHERE k = 1::bigint AND c1 > 0.5 AND c1 < 2.5::float8
 SELECT k, c2 FROM @.t WHERE k = 1 AND c2 = 'a' COLLATE "und-x-icu"
 SELECT k, c2 FROM @.t WHERE k = 1 AND c1 = 1 AND c2 > 'B' COLLATE "und-x-icu"
-SELECT k, c2 FROM @.t WHERE k = 1 AND c1 = 1 AND c2 = 'b' COLLATE answers.any_case
+SELECT k, c2 FROM @.t WHERE k = 1 AND c1 = 1 AND c2 = 'b' COLLATE answers_test.any_case
 SELECT c2 FROM @.t WHERE k = 1 AND c1 = 1 ORDER BY c2 COLLATE "und-x-icu" /* sorted */
 SELECT c2 FROM @.t WHERE k = 1 AND c1 = 1 ORDER BY c2 /* sorted */
-SELECT w, count(*) FROM @.t WHERE w = 'x1' COLLATE answers.any_case GROUP BY w
+SELECT w, count(*) FROM @.t WHERE w = 'x1' COLLATE answers_test.any_case GROUP BY w
 SELECT count(*) FROM @.t WHERE w = 'x1'
 SELECT count(*), max(c1) FROM @.t WHERE w = ''
 SELECT k, c1 FROM @.t WHERE w IN ('', 'x0', NULL) ORDER BY c1 DESC, k LIMIT 4 /* sorted */
@@ -109,9 +96,9 @@ SELECT c1, k, c2 FROM @.t WHERE w = 'x0' ORDER BY c1, k DESC, c2 DESC /* sorted 
 SELECT c1, k, c2 FROM @.t WHERE w = 'x0' AND c1 = 2 ORDER BY k, c2 LIMIT 2 /* sorted */
 SELECT c1, k, c2 FROM @.t WHERE w = 'x0' AND c1 >= 1 AND v = 1 ORDER BY c1 DESC, k, c2 /* sorted */
 SELECT c1 FROM @.t WHERE w = 'x0' ORDER BY c1 DESC FETCH FIRST 2 ROWS WITH TIES /* sorted */
-SELECT count(*) FROM @.t WHERE answers.vol(k) = 1
-SELECT count(*) FROM @.t WHERE k = answers.vol(1)
-SELECT count(*) FROM @.t WHERE k = answers.stab(1) AND c1 > answers.stab(0)
+SELECT count(*) FROM @.t WHERE answers_test.vol(k) = 1
+SELECT count(*) FROM @.t WHERE k = answers_test.vol(1)
+SELECT count(*) FROM @.t WHERE k = answers_test.stab(1) AND c1 > answers_test.stab(0)
 SELECT count(*) FROM @.t WHERE k = (SELECT min(x) FROM @.u) OR k = (SELECT max(x) FROM @.u)
 SELECT count(*) FROM @.t WHERE k = (SELECT x FROM @.u WHERE k = 99)
 SELECT k, c1 FROM @.t WHERE k = 1 ORDER BY c1 DESC, c2 LIMIT 0
@@ -169,7 +156,7 @@ SELECT * FROM @.both WHERE k IN (1,2) ORDER BY k, c1, c2, v LIMIT 5 /* sorted */
 SELECT count(*), sum(v) FROM @.both WHERE k = 1
 SELECT k, count(*) FROM @.both GROUP BY k
 SELECT k, c1 FROM @.both WHERE k = 1 AND c1 > 0 ORDER BY c1 DESC, k LIMIT 2 /* sorted */
-SELECT k, c1, c2 FROM @.sb WHERE answers.leak(k) AND k = 1
+SELECT k, c1, c2 FROM @.sb WHERE answers_test.leak(k) AND k = 1
 SELECT k, c1, c2 FROM @.sb WHERE k = 1 AND c1 = 2
 SELECT count(*) FROM @.sb WHERE w = 'x0'
 SELECT * FROM @.p WHERE k = 1
@@ -262,7 +249,7 @@ SET enable_hashagg = off;
 SELECT e.*, f.rows FROM expected e, answer(sql, 'answers_far') AS f (rows) WHERE e.rows IS DISTINCT FROM f.rows;
 RESET ALL;
 SET timezone = 'UTC';
-SET search_path = answers, public;
+SET search_path = answers_test, public;
 SET client_min_messages = error;
 SET enable_nestloop = off;
 SET enable_sort = off;
@@ -272,13 +259,8 @@ SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SELECT e.*, f.rows FROM expected e, answer(sql, 'answers_far') AS f (rows) WHERE e.rows IS DISTINCT FROM f.rows;
 RESET ALL;
-SET search_path = answers, public;
+SET search_path = answers_test, public;
 
-DO $$
-BEGIN
-	PERFORM scylla_execute('answers_server', 'DROP KEYSPACE fdw_answers');
-END
-$$;
 SET client_min_messages = error;
-DROP SCHEMA answers, answers_far, answers_near CASCADE;
-DROP SERVER answers_server CASCADE;
+DROP SCHEMA answers_far, answers_near CASCADE;
+CALL end_topic('answers');

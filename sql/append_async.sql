@@ -1,30 +1,16 @@
 -- Appends that ask several foreign tables at once, of one server and of two.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
 \set VERBOSITY terse
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-RESET client_min_messages;
-CREATE SCHEMA append_test;
-SET search_path = append_test, public;
-CREATE SERVER append_one FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_append', request_timeout '1min', read_consistency 'one', write_consistency 'one',
-	fetch_size '10');
-CREATE SERVER append_two FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_append', request_timeout '1min', read_consistency 'one', write_consistency 'one',
-	fetch_size '7');
+CALL begin_topic('append', $$fetch_size '10'$$);
+CALL make_server('append_two', 'append', $$fetch_size '7'$$);
 DO $$
 BEGIN
-	PERFORM scylla_execute('append_one', 'DROP KEYSPACE IF EXISTS fdw_append');
-	PERFORM scylla_execute('append_one', 'CREATE KEYSPACE fdw_append WITH replication = '
-		'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
-	PERFORM scylla_execute('append_one', format('CREATE TABLE fdw_append.%s (k int, c int, v text, '
+	PERFORM scylla_execute('append_server', format('CREATE TABLE fdw_append.%s (k int, c int, v text, '
 		'PRIMARY KEY (k, c))', name)) FROM unnest('{a,b,c}'::text[]) AS name;
 END
 $$;
 CREATE TABLE item (k int NOT NULL, c int NOT NULL, v text) PARTITION BY LIST (k);
-CREATE FOREIGN TABLE item_a PARTITION OF item FOR VALUES IN (1, 2, 3) SERVER append_one OPTIONS (table 'a');
-CREATE FOREIGN TABLE item_b PARTITION OF item FOR VALUES IN (4, 5) SERVER append_one OPTIONS (table 'b');
+CREATE FOREIGN TABLE item_a PARTITION OF item FOR VALUES IN (1, 2, 3) SERVER append_server OPTIONS (table 'a');
+CREATE FOREIGN TABLE item_b PARTITION OF item FOR VALUES IN (4, 5) SERVER append_server OPTIONS (table 'b');
 CREATE FOREIGN TABLE item_c PARTITION OF item FOR VALUES IN (6, 7) SERVER append_two OPTIONS (table 'c');
 CREATE TABLE item_local PARTITION OF item FOR VALUES IN (8, 9);
 CREATE TABLE copy AS SELECT k, c, 'v' || k * c AS v FROM generate_series(1, 9) k, generate_series(1, 20 + k) c;
@@ -41,9 +27,7 @@ BEGIN
 	IF (SELECT string_agg(line, '') NOT LIKE '%Async Foreign Scan%' FROM explain(query) line) THEN
 		RETURN NEXT 'not asynchronous: ' || query;
 	END IF;
-	RETURN QUERY EXECUTE format('(SELECT ''scan '' || x FROM (%s) x EXCEPT ALL SELECT ''scan '' || x FROM (%2$s) x)'
-		' UNION ALL (SELECT ''copy '' || x FROM (%2$s) x EXCEPT ALL SELECT ''copy '' || x FROM (%1$s) x)',
-		query, regexp_replace(query, '\mitem\M', 'copy', 'g'));
+	RETURN QUERY SELECT differences_of(query, regexp_replace(query, '\mitem\M', 'copy', 'g'));
 END
 $$;
 
@@ -122,17 +106,11 @@ RESET enable_partitionwise_aggregate;
 ALTER FOREIGN TABLE item_b OPTIONS (full_scan 'deny');
 SELECT count(*) FROM item;
 ALTER FOREIGN TABLE item_b OPTIONS (DROP full_scan);
-SELECT scylla_execute('append_one', 'DROP TABLE fdw_append.b');
+SELECT scylla_execute('append_server', 'DROP TABLE fdw_append.b');
 SELECT count(*) FROM item;
 \echo :LAST_ERROR_SQLSTATE
 SELECT count(*) FROM item WHERE k IN (1, 7);
 SELECT sum(in_flight) FROM scylla_connections;
 
-DO $$
-BEGIN
-	PERFORM scylla_execute('append_one', 'DROP KEYSPACE fdw_append');
-END
-$$;
-SET client_min_messages = warning;
-DROP SCHEMA append_test CASCADE;
-DROP SERVER append_one, append_two CASCADE;
+CALL end_topic('append');
+DROP SERVER append_two;

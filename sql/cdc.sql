@@ -1,20 +1,8 @@
 -- CDC logs as foreign tables. The log is an ordinary table here, shaped as ScyllaDB makes its own.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-CREATE SCHEMA cdc_test;
-SET search_path = cdc_test, public;
-CREATE SERVER cdc_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_cdc', read_consistency 'one', write_consistency 'one', request_timeout '1min');
-CREATE FUNCTION cql(statement text) RETURNS void LANGUAGE sql AS
-	$$ SELECT scylla_execute('cdc_server', statement) $$;
+CALL begin_topic('cdc');
 \pset format unaligned
 \pset null ~
 \pset footer off
-SELECT cql('DROP KEYSPACE IF EXISTS fdw_cdc');
-SELECT cql('CREATE KEYSPACE fdw_cdc WITH replication = '
-	'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 SELECT cql('CREATE TABLE fdw_cdc.t (p int, c int, v text, tags set<text>, PRIMARY KEY (p, c))');
 SELECT cql('CREATE TABLE fdw_cdc.t_scylla_cdc_log ("cdc$stream_id" blob, "cdc$time" timeuuid, "cdc$batch_seq_no" int, '
 	'"cdc$deleted_v" boolean, "cdc$deleted_tags" boolean, "cdc$deleted_elements_tags" frozen<set<text>>, '
@@ -28,7 +16,6 @@ SELECT cql('INSERT INTO fdw_cdc.t_scylla_cdc_log ("cdc$stream_id", "cdc$time", "
 	'60554d6e-29bb-11e5-b345-feff819cdc9f, 0, true, true, 1, 3600, 1, 1)');
 -- another table of that ending is a table like others, also where there is no log
 SELECT cql('CREATE TABLE fdw_cdc.alone_scylla_cdc_log (k int PRIMARY KEY)');
-RESET client_min_messages;
 
 IMPORT FOREIGN SCHEMA fdw_cdc FROM SERVER cdc_server INTO cdc_test;
 SELECT relname FROM pg_class WHERE relkind = 'f' AND relnamespace = 'cdc_test'::regnamespace ORDER BY relname;
@@ -48,7 +35,4 @@ SELECT "cdc$operation", "cdc$ttl", "cdc$deleted_v", p, c, v FROM t_scylla_cdc_lo
 	WHERE "cdc$stream_id" = '\x365fd1a9ae34373954529ac8169dfb93' AND timeuuid_timestamp("cdc$time") >
 	timeuuid_timestamp('50554d6e-29bb-11e5-b345-feff819cdc9f');
 
-SET client_min_messages = warning;
-SELECT cql('DROP KEYSPACE fdw_cdc');
-DROP SCHEMA cdc_test CASCADE;
-DROP SERVER cdc_server CASCADE;
+CALL end_topic('cdc');

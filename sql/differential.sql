@@ -1,16 +1,9 @@
 -- Random conditions on key columns: each query gives the same rows with pushdown, without it, and
 -- on a local copy; with constants, parameters of a generic plan, InitPlans and join clauses.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
-SET client_min_messages = warning;
 SET timezone = 'UTC';
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
+CALL begin_topic('diff');
 CREATE SCHEMA diff_remote;
 CREATE SCHEMA diff_local;
-CREATE SCHEMA differential;
-SET search_path = differential, public;
-CREATE SERVER diff_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_diff', read_consistency 'one', write_consistency 'one');
 
 DO $$
 DECLARE
@@ -194,7 +187,7 @@ DECLARE
 	statement text := 'SELECT count(*) || '' rows '' || coalesce(md5(string_agg(x::text, ''|'' '
 		'ORDER BY x::text COLLATE "C")), '''') FROM (' || query || ') x';
 BEGIN
-	PERFORM set_config('search_path', schema || ', differential, public', true);
+	PERFORM set_config('search_path', schema || ', diff_test, public', true);
 	IF parameters = '' THEN
 		EXECUTE statement INTO answer;
 		RETURN answer;
@@ -345,6 +338,6 @@ SELECT shape_differences(ARRAY[
 	'SELECT f.* FROM integers f WHERE f.k = 1 AND random() >= 0',
 	'SELECT f.* FROM integers f JOIN integers g USING (k, c, d, e) WHERE f.k = 1']);
 
-SELECT scylla_execute('diff_server', 'DROP KEYSPACE fdw_diff');
-DROP SCHEMA diff_remote, diff_local, differential CASCADE;
-DROP SERVER diff_server CASCADE;
+SET client_min_messages = warning;
+DROP SCHEMA diff_remote, diff_local CASCADE;
+CALL end_topic('diff');

@@ -1,24 +1,5 @@
 -- DELETE of whole partitions and of ranges in them, as one CQL statement each.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-CREATE SCHEMA direct_delete_test;
-SET search_path = direct_delete_test, public;
-CREATE SERVER direct_delete_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_direct_delete', read_consistency 'one', write_consistency 'one', request_timeout '1min');
-CREATE FUNCTION cql(statement text) RETURNS void LANGUAGE sql AS
-	$$ SELECT scylla_execute('direct_delete_server', statement) $$;
--- How many rows a statement's tag tells.
-CREATE FUNCTION tag(statement text) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE
-	rows bigint;
-BEGIN
-	EXECUTE statement;
-	GET DIAGNOSTICS rows = ROW_COUNT;
-	RETURN rows;
-END
-$$;
+CALL begin_topic('direct_delete');
 -- The CQL text of a DELETE without reading; NULL where rows are read.
 CREATE FUNCTION direct(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -37,14 +18,10 @@ $$;
 \pset format unaligned
 \pset null ~
 \pset footer off
-SELECT cql('DROP KEYSPACE IF EXISTS fdw_direct_delete');
-SELECT cql('CREATE KEYSPACE fdw_direct_delete WITH replication = '
-	'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 SELECT cql('CREATE TABLE fdw_direct_delete.t (p int, c int, d int, s text static, v int, PRIMARY KEY (p, c, d))');
 SELECT cql('CREATE TABLE fdw_direct_delete.words (a int, b text, w text, n decimal, v int, PRIMARY KEY ((a, b), w, n))');
 SELECT cql('CREATE TABLE fdw_direct_delete.small (p int, c smallint, s int static, PRIMARY KEY (p, c))');
 SELECT cql('CREATE TABLE fdw_direct_delete.hits (k int, day int, n counter, PRIMARY KEY (k, day))');
-RESET client_min_messages;
 CREATE FOREIGN TABLE t (p int, c int, d int, s text, v int) SERVER direct_delete_server;
 CREATE FOREIGN TABLE words (a int, b text, w text COLLATE "C", n numeric, v int) SERVER direct_delete_server;
 CREATE FOREIGN TABLE small (p int, c smallint, s int) SERVER direct_delete_server;
@@ -165,7 +142,4 @@ BEGIN;
 DELETE FROM t WHERE p = 1;
 ROLLBACK;
 
-SET client_min_messages = warning;
-SELECT cql('DROP KEYSPACE fdw_direct_delete');
-DROP SCHEMA direct_delete_test CASCADE;
-DROP SERVER direct_delete_server CASCADE;
+CALL end_topic('direct_delete');

@@ -1,13 +1,6 @@
 -- Keys that no partition can have, row marks on the parents of foreign tables, names that are cut.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
 \set VERBOSITY terse
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-CREATE SCHEMA edges;
-SET search_path = edges, public;
-CREATE SERVER edges_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_edges', read_consistency 'one', write_consistency 'one');
+CALL begin_topic('edges');
 DO $$
 DECLARE
 	statement text;
@@ -30,8 +23,7 @@ BEGIN
 	END LOOP;
 END
 $$;
-RESET client_min_messages;
-IMPORT FOREIGN SCHEMA fdw_edges EXCEPT (cut) FROM SERVER edges_server INTO edges;
+IMPORT FOREIGN SCHEMA fdw_edges EXCEPT (cut) FROM SERVER edges_server INTO edges_test;
 
 -- Servers call an empty or too long key an error; here it is one that is not there.
 SELECT v FROM texts WHERE k = '';
@@ -64,10 +56,10 @@ DELETE FROM target t USING parent p WHERE p.k = t.k AND p.v = 3 RETURNING t.*;
 SELECT ctid FROM parent;
 
 -- Names that become equal because they are cut.
-IMPORT FOREIGN SCHEMA fdw_edges LIMIT TO (cut) FROM SERVER edges_server INTO edges;
+IMPORT FOREIGN SCHEMA fdw_edges LIMIT TO (cut) FROM SERVER edges_server INTO edges_test;
 \set VERBOSITY default
 SET client_min_messages = error;
-IMPORT FOREIGN SCHEMA fdw_edges LIMIT TO (cut) FROM SERVER edges_server INTO edges;
+IMPORT FOREIGN SCHEMA fdw_edges LIMIT TO (cut) FROM SERVER edges_server INTO edges_test;
 RESET client_min_messages;
 
 -- A connection's keyspace would be one for new statements and another for prepared ones.
@@ -75,7 +67,4 @@ SELECT scylla_execute('edges_server', '/* all of them */ USE fdw_edges');
 -- Costs of which the sums have no end.
 CREATE SERVER costly FOREIGN DATA WRAPPER scylla_fdw OPTIONS (fdw_startup_cost '1e308');
 
-SELECT scylla_execute('edges_server', 'DROP KEYSPACE fdw_edges');
-SET client_min_messages = warning;
-DROP SCHEMA edges CASCADE;
-DROP SERVER edges_server CASCADE;
+CALL end_topic('edges');

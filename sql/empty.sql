@@ -1,21 +1,10 @@
 -- CQL's empty value of a type that is no text reads as NULL, and fulfils no condition, though the
 -- server sorts it before all values and sends it for a range.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
 \set VERBOSITY terse
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-RESET client_min_messages;
-CREATE SCHEMA empty_test;
-SET search_path = empty_test, public;
-CREATE SERVER empty_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	read_consistency 'one', write_consistency 'one');
+CALL begin_topic('empty');
 
 DO $$
 BEGIN
-	PERFORM scylla_execute('empty_server', 'DROP KEYSPACE IF EXISTS fdw_empty');
-	PERFORM scylla_execute('empty_server', 'CREATE KEYSPACE fdw_empty WITH replication = '
-		'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 	PERFORM scylla_execute('empty_server', 'CREATE TABLE fdw_empty.t (p int, c int, s int static, '
 		'v int, w text, PRIMARY KEY (p, c))');
 	PERFORM scylla_execute('empty_server', 'INSERT INTO fdw_empty.t (p, c, v, w) '
@@ -37,11 +26,4 @@ SELECT s FROM t WHERE p = 2 AND c < 9000000000;
 SELECT count(*) FROM t WHERE p = 2;
 SELECT count(*), count(c), count(s) FROM t;
 
-DO $$
-BEGIN
-	PERFORM scylla_execute('empty_server', 'DROP KEYSPACE fdw_empty');
-END
-$$;
-SET client_min_messages = warning;
-DROP SCHEMA empty_test CASCADE;
-DROP SERVER empty_server CASCADE;
+CALL end_topic('empty');

@@ -3,16 +3,7 @@
 \getenv port SCYLLA_TEST_PORT
 \getenv pgport PGPORT
 \set VERBOSITY terse
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-RESET client_min_messages;
-CREATE SCHEMA errors_test;
-SET search_path = errors_test, public;
-
-CREATE SERVER errors_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_errors', read_consistency 'one', write_consistency 'one');
-CREATE FUNCTION cql(statement text) RETURNS void LANGUAGE sql AS
-	$$ SELECT scylla_execute('errors_server', statement) $$;
+CALL begin_topic('errors');
 
 -- What a statement fails with, or that it does not.
 CREATE FUNCTION fails(statement text, OUT state text, OUT message text, OUT hint text)
@@ -49,9 +40,6 @@ $$;
 \pset format unaligned
 \pset tuples_only on
 
-SELECT cql('DROP KEYSPACE IF EXISTS fdw_errors');
-SELECT cql('CREATE KEYSPACE fdw_errors WITH replication = '
-	'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 SELECT cql('CREATE TABLE fdw_errors.t (k int, c text, v text, PRIMARY KEY (k, c))');
 SELECT cql('INSERT INTO fdw_errors.t (k, c, v) VALUES (1, ''a'', ''value'')');
 CREATE FOREIGN TABLE t (k int, c text, v text) SERVER errors_server;
@@ -267,13 +255,6 @@ SELECT count(*) FROM t;
 
 \pset format aligned
 \pset tuples_only off
-DO $$
-BEGIN
-	PERFORM cql('DROP KEYSPACE fdw_errors');
-END
-$$;
-SET client_min_messages = warning;
 DROP OWNED BY errors_user;
 DROP ROLE errors_user;
-DROP SCHEMA errors_test CASCADE;
-DROP SERVER errors_server CASCADE;
+CALL end_topic('errors');

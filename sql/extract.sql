@@ -1,21 +1,8 @@
 -- scylla_partition_ranges: pieces of the ring that together are the table, each row in one of them.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-CREATE SCHEMA extract_test;
-SET search_path = extract_test, public;
-CREATE SERVER extract_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_extract', read_consistency 'one', write_consistency 'one', request_timeout '1min');
-CREATE FUNCTION cql(statement text) RETURNS void LANGUAGE sql AS
-	$$ SELECT scylla_execute('extract_server', statement) $$;
+CALL begin_topic('extract');
 \pset format unaligned
 \pset null ~
-SELECT cql('DROP KEYSPACE IF EXISTS fdw_extract');
-SELECT cql('CREATE KEYSPACE fdw_extract WITH replication = '
-	'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 SELECT cql('CREATE TABLE fdw_extract.t (k int PRIMARY KEY, v text)');
-RESET client_min_messages;
 CREATE FOREIGN TABLE t (k int, v text, token bigint OPTIONS (function 'token')) SERVER extract_server;
 INSERT INTO t (k, v) SELECT g, 'v' || g FROM generate_series(1, 1000) g;
 
@@ -56,7 +43,4 @@ SELECT scylla_partition_ranges('t', 0);
 SELECT scylla_partition_ranges('copy', 2);
 SELECT * FROM scylla_partition_ranges(NULL, 2);
 
-SET client_min_messages = warning;
-SELECT cql('DROP KEYSPACE fdw_extract');
-DROP SCHEMA extract_test CASCADE;
-DROP SERVER extract_server CASCADE;
+CALL end_topic('extract');

@@ -1,20 +1,9 @@
 -- Scans of many requests: IN, OR, row comparisons, token ranges, limits; rows are those of a local copy.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
 \set VERBOSITY terse
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-CREATE SCHEMA fanout_test;
-SET search_path = fanout_test, public;
-
-CREATE SERVER fanout_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_fanout', read_consistency 'one', write_consistency 'one', fetch_size '7');
+CALL begin_topic('fanout', $$fetch_size '7'$$);
 
 DO $$
 BEGIN
-	PERFORM scylla_execute('fanout_server', 'DROP KEYSPACE IF EXISTS fdw_fanout');
-	PERFORM scylla_execute('fanout_server', 'CREATE KEYSPACE fdw_fanout WITH replication = '
-		'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 	PERFORM scylla_execute('fanout_server', 'CREATE TABLE fdw_fanout.wide (k int, c int, d int, '
 		'v text, s text static, PRIMARY KEY (k, c, d)) WITH CLUSTERING ORDER BY (c ASC, d DESC)');
 	PERFORM scylla_execute('fanout_server', 'CREATE TABLE fdw_fanout.pairs (a text, b int, v int, '
@@ -75,16 +64,8 @@ END
 $$;
 
 -- Rows of the foreign tables that the local ones do not give, and the other way round: should be 0.
-CREATE FUNCTION differences(query text) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE
-	copy text := regexp_replace(query, '\m(wide|pairs)\M', '\1_local', 'g');
-	result bigint;
-BEGIN
-	EXECUTE format('SELECT (SELECT count(*) FROM (%1$s EXCEPT ALL %2$s) x)'
-		' + (SELECT count(*) FROM (%2$s EXCEPT ALL %1$s) y)', query, copy) INTO result;
-	RETURN result;
-END
-$$;
+CREATE FUNCTION differences(query text) RETURNS bigint LANGUAGE sql AS
+	$$ SELECT count(*) FROM differences_of(query, of_copies(query)) $$;
 
 ---- IN: each different element is asked for once
 
@@ -254,11 +235,4 @@ UPDATE pick SET i = i + 10 FROM wide w WHERE w.k = pick.i AND w.c = 1 AND w.d = 
 SELECT i FROM pick ORDER BY i;
 ROLLBACK;
 
-DO $$
-BEGIN
-	PERFORM scylla_execute('fanout_server', 'DROP KEYSPACE fdw_fanout');
-END
-$$;
-SET client_min_messages = warning;
-DROP SCHEMA fanout_test CASCADE;
-DROP SERVER fanout_server CASCADE;
+CALL end_topic('fanout');

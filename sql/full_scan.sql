@@ -2,7 +2,6 @@
 \getenv host SCYLLA_TEST_HOST
 \getenv port SCYLLA_TEST_PORT
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
 CREATE SERVER full_s FOREIGN DATA WRAPPER scylla_fdw
 	OPTIONS (host :'host', port :'port', full_scan 'deny', request_timeout '2min');
 SELECT scylla_execute('full_s', 'DROP KEYSPACE IF EXISTS full_ks');

@@ -4,7 +4,6 @@
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
 CREATE SCHEMA functions;
 SET search_path = functions, public;
 CREATE SERVER functions FOREIGN DATA WRAPPER scylla_fdw

@@ -1,12 +1,9 @@
 -- IMPORT FOREIGN SCHEMA, tables by hand, and the pass-through functions, against a real cluster.
 \getenv host SCYLLA_TEST_HOST
 \getenv port SCYLLA_TEST_PORT
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
 CREATE SERVER import_s FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port');
 CREATE SCHEMA import_a;
 CREATE SCHEMA import_b;
-RESET client_min_messages;
 
 -- what the import made of a schema
 CREATE VIEW import_columns AS

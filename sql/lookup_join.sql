@@ -1,19 +1,9 @@
 -- Lookup joins: rows beside a local copy of the same tables, for each shape of a join, with windows of
 -- several widths, in parallel plans and in generic ones; what EXPLAIN shows; what is asked for.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
 \set VERBOSITY terse
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-CREATE SCHEMA lookup_test;
-SET search_path = lookup_test, public;
-CREATE SERVER lookup_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_lookup', read_consistency 'one', write_consistency 'one', fetch_size '7');
+CALL begin_topic('lookup', $$fetch_size '7'$$);
 DO $$
 BEGIN
-	PERFORM scylla_execute('lookup_server', 'DROP KEYSPACE IF EXISTS fdw_lookup');
-	PERFORM scylla_execute('lookup_server', 'CREATE KEYSPACE fdw_lookup WITH replication = '
-		'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 	PERFORM scylla_execute('lookup_server', 'CREATE TABLE fdw_lookup.wide (k int, c int, v text, n int, '
 		's text static, PRIMARY KEY (k, c))');
 	PERFORM scylla_execute('lookup_server', 'CREATE TABLE fdw_lookup.pairs (a text, b int, v int, '
@@ -130,7 +120,7 @@ SELECT lookups, used < 5 AS is_bounded FROM window_of('SELECT f.v FROM (SELECT i
 RESET work_mem;
 
 -- Rows of a cursor that rests for longer than a request may take are asked for again.
-ALTER SERVER lookup_server OPTIONS (ADD request_timeout '1s');
+ALTER SERVER lookup_server OPTIONS (SET request_timeout '1s');
 BEGIN;
 DECLARE resting SCROLL CURSOR FOR SELECT l.id, f.v FROM l JOIN one_far f ON f.id = l.id ORDER BY l.id;
 DECLARE ahead CURSOR FOR SELECT l.id, f.v FROM l JOIN one_far f ON f.id = l.id WHERE l.id BETWEEN 1 AND 9;
@@ -141,7 +131,7 @@ FETCH ALL FROM ahead;
 FETCH BACKWARD 2 FROM resting;
 FETCH RELATIVE 4 FROM resting;
 COMMIT;
-ALTER SERVER lookup_server OPTIONS (DROP request_timeout);
+ALTER SERVER lookup_server OPTIONS (SET request_timeout '1min');
 
 -- Every shape in every way. The text names tables by what they are called behind the underscore.
 CREATE TABLE shape (number int GENERATED ALWAYS AS IDENTITY, query text);
@@ -279,4 +269,4 @@ SET parallel_leader_participation = off;
 SET work_mem = '64kB';
 SELECT * FROM differences('{7}');
 
-DROP SCHEMA lookup_test CASCADE;
+CALL end_topic('lookup');

@@ -1,6 +1,5 @@
 -- Options and settings: all of this is checked without any cluster.
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
 DROP ROLE IF EXISTS regress_scylla_plain;
 RESET client_min_messages;
 SELECT scylla_fdw_version();

@@ -1,21 +1,10 @@
 -- ORDER BY, LIMIT and DISTINCT: what the server is asked for, and that rows and their order are
 -- those of a local copy.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
 \set VERBOSITY terse
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-RESET client_min_messages;
-CREATE SCHEMA order_test;
-SET search_path = order_test, public;
-CREATE SERVER order_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_order', read_consistency 'one', write_consistency 'one', fetch_size '5');
+CALL begin_topic('order', $$fetch_size '5'$$);
 
 DO $$
 BEGIN
-	PERFORM scylla_execute('order_server', 'DROP KEYSPACE IF EXISTS fdw_order');
-	PERFORM scylla_execute('order_server', 'CREATE KEYSPACE fdw_order WITH replication = '
-		'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 	PERFORM scylla_execute('order_server', 'CREATE TABLE fdw_order.events (k int, c int, d text, '
 		'v int, s text static, PRIMARY KEY (k, c, d)) WITH CLUSTERING ORDER BY (c ASC, d DESC)');
 	PERFORM scylla_execute('order_server', 'CREATE TABLE fdw_order.times (a text, b int, '
@@ -60,34 +49,6 @@ INSERT INTO holes_local SELECT 1, NULL, d, d FROM generate_series(1, 2) d;
 INSERT INTO holes_local SELECT k, c, NULL, k + c FROM generate_series(1, 2) k, generate_series(2, 3) c;
 INSERT INTO holes_local (k, s) VALUES (9, 9);
 IMPORT FOREIGN SCHEMA fdw_order FROM SERVER order_server INTO order_test;
-
--- What an InitPlan gives has another name from PostgreSQL 17 on, and windows have one from 18 on.
-CREATE FUNCTION explain(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-BEGIN
-	FOR line IN EXECUTE format('EXPLAIN (VERBOSE, COSTS OFF) %s', query) LOOP
-		CONTINUE WHEN line ~ '^ *Window: ';
-		line := replace(replace(line, ' (returns $0)', ''), 'Output: $0', 'Output: (InitPlan 1).col1');
-		RETURN NEXT replace(line, 'OVER w1', 'OVER (?)');
-	END LOOP;
-END
-$$;
--- Rows in their order, with pushdown and of the local copy: true if they are the same.
-CREATE FUNCTION is_same(query text) RETURNS bool LANGUAGE plpgsql SET client_min_messages = error AS $$
-DECLARE
-	copy text := regexp_replace(query, '\m(events|times|holes)\M', '\1_local', 'g');
-	remote text;
-	local text;
-BEGIN
-	EXECUTE format('SELECT string_agg(x::text, '' '') FROM (%s) x', query) INTO remote;
-	EXECUTE format('SELECT string_agg(x::text, '' '') FROM (%s) x', copy) INTO local;
-	IF remote IS DISTINCT FROM local THEN
-		RAISE WARNING E'% gives\n% not\n%', query, remote, local;
-	END IF;
-	RETURN remote IS NOT DISTINCT FROM local;
-END
-$$;
 
 ---- ORDER BY: forward, reversed, mixed directions as the table declares them
 
@@ -251,11 +212,4 @@ SET scylla_fdw.enable_pushdown = off;
 SELECT explain('SELECT c FROM events WHERE k = 2 ORDER BY c LIMIT 3');
 RESET scylla_fdw.enable_pushdown;
 
-DO $$
-BEGIN
-	PERFORM scylla_execute('order_server', 'DROP KEYSPACE fdw_order');
-END
-$$;
-SET client_min_messages = warning;
-DROP SCHEMA order_test CASCADE;
-DROP SERVER order_server CASCADE;
+CALL end_topic('order');

@@ -1,20 +1,8 @@
 -- Scans that workers share: who reads what, that every row comes once, and what may not be shared.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
 \set VERBOSITY terse
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-RESET client_min_messages;
-CREATE SCHEMA parallel_test;
-SET search_path = parallel_test, public;
-CREATE SERVER parallel_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_parallel', request_timeout '1min', read_consistency 'one', write_consistency 'one',
-	fetch_size '50', fdw_startup_cost '0');
+CALL begin_topic('parallel', $$fetch_size '50', fdw_startup_cost '0'$$);
 DO $$
 BEGIN
-	PERFORM scylla_execute('parallel_server', 'DROP KEYSPACE IF EXISTS fdw_parallel');
-	PERFORM scylla_execute('parallel_server', 'CREATE KEYSPACE fdw_parallel WITH replication = '
-		'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 	PERFORM scylla_execute('parallel_server', 'CREATE TABLE fdw_parallel.item (k int, c int, v text, '
 		'f double, PRIMARY KEY (k, c))');
 END
@@ -32,11 +20,6 @@ SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET max_parallel_workers_per_gather = 2;
 
-CREATE FUNCTION explain(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-BEGIN
-	RETURN QUERY EXECUTE format('EXPLAIN (VERBOSE, COSTS OFF) %s', query);
-END
-$$;
 CREATE FUNCTION differences(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
 	IF (SELECT string_agg(line, '') NOT LIKE '%Gather%Foreign Scan%' FROM explain(query) line) THEN
@@ -174,12 +157,5 @@ SELECT max(length(v)) FROM item;
 \echo :LAST_ERROR_SQLSTATE
 RESET parallel_leader_participation;
 
-DO $$
-BEGIN
-	PERFORM scylla_execute('parallel_server', 'DROP KEYSPACE fdw_parallel');
-END
-$$;
-SET client_min_messages = warning;
-DROP SCHEMA parallel_test CASCADE;
-DROP SERVER parallel_server CASCADE;
+CALL end_topic('parallel');
 DROP ROLE parallel_user;

@@ -1,21 +1,10 @@
 -- Foreign tables as partitions of a PostgreSQL table: pruning, order and limit through the parent,
 -- joins and aggregates partition by partition.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
 \set VERBOSITY terse
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-RESET client_min_messages;
-CREATE SCHEMA partitioned_test;
-SET search_path = partitioned_test, public;
-CREATE SERVER partitioned_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_partitioned', read_consistency 'one', write_consistency 'one');
+CALL begin_topic('partitioned');
 
 DO $$
 BEGIN
-	PERFORM scylla_execute('partitioned_server', 'DROP KEYSPACE IF EXISTS fdw_partitioned');
-	PERFORM scylla_execute('partitioned_server', 'CREATE KEYSPACE fdw_partitioned WITH replication = '
-		'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 	PERFORM scylla_execute('partitioned_server', format('CREATE TABLE fdw_partitioned.%s (k int, '
 		'c int, v int, n bigint, PRIMARY KEY (k, c))', t)) FROM unnest('{a,b,x,y}'::text[]) t;
 END
@@ -53,27 +42,6 @@ INSERT INTO readings_c SELECT * FROM readings_local WHERE k >= 20;
 INSERT INTO names_z SELECT * FROM names_local WHERE k >= 20;
 ANALYZE readings_c;
 ANALYZE names_z;
-
-CREATE FUNCTION explain(query text, options text DEFAULT 'COSTS OFF') RETURNS SETOF text LANGUAGE plpgsql AS $$
-BEGIN
-	RETURN QUERY EXECUTE format('EXPLAIN (VERBOSE, %s) %s', options, query);
-END
-$$;
-CREATE FUNCTION is_same(query text) RETURNS bool LANGUAGE plpgsql AS $$
-DECLARE
-	copy text := regexp_replace(query, '\m(readings|names)\M', '\1_local', 'g');
-	remote text;
-	local text;
-	form text := 'SELECT string_agg(x::text, '' '') FROM (%s) x';
-BEGIN
-	EXECUTE format(form, query) INTO remote;
-	EXECUTE format(form, copy) INTO local;
-	IF remote IS DISTINCT FROM local THEN
-		RAISE WARNING E'% gives\n% not\n%', query, remote, local;
-	END IF;
-	RETURN remote IS NOT DISTINCT FROM local;
-END
-$$;
 
 -- pruning: of the plan, and when it runs
 SELECT explain('SELECT v FROM readings WHERE k = 3');
@@ -113,11 +81,4 @@ SELECT bool_and(is_same(q)) FROM unnest(ARRAY[
 RESET enable_partitionwise_join;
 RESET enable_partitionwise_aggregate;
 
-DO $$
-BEGIN
-	PERFORM scylla_execute('partitioned_server', 'DROP KEYSPACE fdw_partitioned');
-END
-$$;
-SET client_min_messages = warning;
-DROP SCHEMA partitioned_test CASCADE;
-DROP SERVER partitioned_server CASCADE;
+CALL end_topic('partitioned');

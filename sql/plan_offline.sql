@@ -4,7 +4,6 @@
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
 CREATE SCHEMA plan_offline;
 SET search_path = plan_offline, public;
 CREATE SERVER plan_offline FOREIGN DATA WRAPPER scylla_fdw
@@ -35,21 +34,6 @@ CREATE FOREIGN TABLE statics (
 CREATE TABLE local (x int, y text, z bigint);
 INSERT INTO local SELECT i, 'y' || i, i FROM generate_series(1, 100) i;
 ANALYZE local;
-
--- What the foreign scans of a plan say, with parameters of the plan's own as $n.
-CREATE FUNCTION scans(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (VERBOSE, COSTS OFF) ' || query LOOP
-		line := ltrim(line);
-		IF line ~ '^(-> +)?(Async )?Foreign Scan|^(Remote CQL|Access|Bind|Local):|^One-Time Filter: false' THEN
-			line := regexp_replace(line, '\$\d+|\(InitPlan \d+\)\.col1', '$n', 'g');
-			-- which side of an equality stands first is no matter, and another one from PostgreSQL 17 on
-			RETURN NEXT regexp_replace(line, '\((local\.\w+) = (\w+\.\w+)\)', '(\2 = \1)');
-		END IF;
-	END LOOP;
-END $$;
 
 -- the form
 EXPLAIN (VERBOSE, COSTS OFF) SELECT * FROM kv WHERE k = 5;

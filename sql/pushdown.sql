@@ -3,7 +3,6 @@
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
 CREATE SCHEMA pushdown;
 SET search_path = pushdown, public;
 CREATE SERVER pushdown FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host '127.0.0.1', port '1', keyspace 'ks');
@@ -46,18 +45,6 @@ CREATE TABLE local (x int, y text, z bigint);
 INSERT INTO local SELECT i, 'y' || i, i FROM generate_series(1, 100) i;
 ANALYZE local;
 
--- What the foreign scans of a plan say, with parameters of the plan's own as $n.
-CREATE FUNCTION scans(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (VERBOSE, COSTS OFF) ' || query LOOP
-		line := ltrim(line);
-		IF line ~ '^(-> +)?Foreign Scan|^(Remote CQL|Access|Bind|Local):|^One-Time Filter: false' THEN
-			RETURN NEXT regexp_replace(line, '\$\d+|\(InitPlan \d+\)\.col1', '$n', 'g');
-		END IF;
-	END LOOP;
-END $$;
 \t on
 \pset format unaligned
 

@@ -1,17 +1,9 @@
 -- Random conditions of every shape that goes to the server: the same rows with pushdown and without.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
 SET client_min_messages = error; -- Cassandra warns of views
 SET timezone = 'UTC';
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-CREATE SCHEMA pushdown_rows;
-SET search_path = pushdown_rows, public;
-CREATE SERVER rows_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_rows', read_consistency 'one', write_consistency 'one', request_timeout '60s');
+CALL begin_topic('rows');
 CREATE USER MAPPING FOR CURRENT_USER SERVER rows_server;
 SELECT count(scylla_execute('rows_server', statement)) FROM unnest(ARRAY[
-	'DROP KEYSPACE IF EXISTS fdw_rows',
-	'CREATE KEYSPACE fdw_rows WITH replication = {''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}',
 	'CREATE TABLE fdw_rows.item (k int, l text, c int, d decimal, e int, s int static, v int, w text, '
 		'f double, tags set<text>, marks map<text, int>, PRIMARY KEY ((k, l), c, d, e)) '
 		'WITH CLUSTERING ORDER BY (c DESC, d DESC, e ASC)',
@@ -108,6 +100,4 @@ SELECT op, string_agg(pushed::text, ' ' ORDER BY us) AS rows, bool_and(pushed = 
 		LATERAL (SELECT cardinality(string_to_array(rows_of(query, true), E'\n')) AS pushed,
 			cardinality(string_to_array(rows_of(query, false), E'\n')) AS local) AS r
 	GROUP BY op, n ORDER BY n;
-SELECT count(scylla_execute('rows_server', 'DROP KEYSPACE fdw_rows'));
-DROP SCHEMA pushdown_rows CASCADE;
-DROP SERVER rows_server CASCADE;
+CALL end_topic('rows');

@@ -6,7 +6,6 @@
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
 CREATE SCHEMA pushdown_types;
 SET search_path = pushdown_types, public;
 CREATE SERVER pushdown_types FOREIGN DATA WRAPPER scylla_fdw

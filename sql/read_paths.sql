@@ -1,8 +1,6 @@
 -- Indexes and views: what IMPORT finds, and the texts of the options that carry them.
 \getenv host SCYLLA_TEST_HOST
 \getenv port SCYLLA_TEST_PORT
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
 CREATE SERVER read_s FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port');
 SELECT scylla_execute('read_s', 'DROP KEYSPACE IF EXISTS read_paths');
 SELECT scylla_execute('read_s', $$CREATE KEYSPACE read_paths
@@ -39,18 +37,7 @@ SELECT scylla_execute('read_s', c) FROM unnest(ARRAY[
 \t off
 RESET client_min_messages;
 -- what is not built yet gives too few rows, and is left out
-DO $$
-BEGIN
-	FOR i IN 1..300 LOOP
-		EXIT WHEN (SELECT count(*) FROM scylla_query('read_s',
-			'SELECT view_name FROM system.built_views WHERE keyspace_name = ?', 'read_paths')
-			AS v (name text) WHERE name IN ('by_name', 'by_grade', 'by_day', 'of_shop_7')) = 4
-			AND (SELECT count(*) FROM scylla_query('read_s',
-			'SELECT index_name FROM system."IndexInfo" WHERE table_name = ?', 'read_paths')
-			AS i (name text)) = 8;
-		PERFORM pg_sleep(0.1);
-	END LOOP;
-END $$;
+CALL await_built('read_s', 'read_paths', '{by_name,by_grade,by_day,of_shop_7}', 8);
 
 CREATE SCHEMA read_paths;
 IMPORT FOREIGN SCHEMA read_paths FROM SERVER read_s INTO read_paths;

@@ -1,20 +1,9 @@
 -- A cached plan follows the options and settings that are changed after it was made.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
 \set VERBOSITY sqlstate
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-RESET client_min_messages;
-CREATE SCHEMA replan_test;
-SET search_path = replan_test, public;
-CREATE SERVER replan_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	read_consistency 'one', write_consistency 'one');
+CALL begin_topic('replan');
 
 DO $$
 BEGIN
-	PERFORM scylla_execute('replan_server', 'DROP KEYSPACE IF EXISTS fdw_replan');
-	PERFORM scylla_execute('replan_server', 'CREATE KEYSPACE fdw_replan WITH replication = '
-		'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 	PERFORM scylla_execute('replan_server', 'CREATE TABLE fdw_replan.t (p int, c int, PRIMARY KEY (p, c))');
 	FOR c IN 1..7 LOOP
 		PERFORM scylla_execute('replan_server', 'INSERT INTO fdw_replan.t (p, c) VALUES (1, ?)', c);
@@ -54,11 +43,4 @@ EXECUTE q(1);
 RESET scylla_fdw.read_consistency;
 EXECUTE q(1);
 
-DO $$
-BEGIN
-	PERFORM scylla_execute('replan_server', 'DROP KEYSPACE fdw_replan');
-END
-$$;
-SET client_min_messages = warning;
-DROP SCHEMA replan_test CASCADE;
-DROP SERVER replan_server CASCADE;
+CALL end_topic('replan');

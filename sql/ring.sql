@@ -1,19 +1,8 @@
 -- Scans of the whole ring in pieces: what is asked, and that every row comes exactly once.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
 \set VERBOSITY terse
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-RESET client_min_messages;
-CREATE SCHEMA ring_test;
-SET search_path = ring_test, public;
-CREATE SERVER ring_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_ring', request_timeout '1min', read_consistency 'one', write_consistency 'one', fetch_size '50');
+CALL begin_topic('ring', $$fetch_size '50'$$);
 DO $$
 BEGIN
-	PERFORM scylla_execute('ring_server', 'DROP KEYSPACE IF EXISTS fdw_ring');
-	PERFORM scylla_execute('ring_server', 'CREATE KEYSPACE fdw_ring WITH replication = '
-		'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 	PERFORM scylla_execute('ring_server', 'CREATE TABLE fdw_ring.item ("K" int, l text, c int, v text, '
 		's int static, PRIMARY KEY (("K", l), c))');
 	PERFORM scylla_execute('ring_server', 'CREATE TABLE fdw_ring.small (k int PRIMARY KEY, v int)');
@@ -28,18 +17,9 @@ INSERT INTO item ("K", l, s) VALUES (0, 'static', 1);
 INSERT INTO copy ("K", l, s) VALUES (0, 'static', 1);
 INSERT INTO small SELECT g, g FROM generate_series(1, 60) g;
 
-CREATE FUNCTION explain(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-BEGIN
-	RETURN QUERY EXECUTE format('EXPLAIN (VERBOSE, COSTS OFF) %s', query);
-END
-$$;
 -- Rows that only one of the two has, with their number: none if the query gives what the copy does.
-CREATE FUNCTION differences(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
-BEGIN
-	RETURN QUERY EXECUTE format('(SELECT ''scan '' || x FROM (%s) x EXCEPT ALL SELECT ''scan '' || x FROM (%2$s) x)'
-		' UNION ALL (SELECT ''copy '' || x FROM (%2$s) x EXCEPT ALL SELECT ''copy '' || x FROM (%1$s) x)',
-		query, regexp_replace(query, '\mitem\M', 'copy', 'g'));
-END
+CREATE FUNCTION differences(query text) RETURNS SETOF text LANGUAGE sql AS $$
+	SELECT differences_of(query, regexp_replace(query, '\mitem\M', 'copy', 'g'))
 $$;
 -- What a query asks: requests, pages, rows.
 CREATE FUNCTION asked(query text, OUT requests int, OUT pages int, OUT rows int) LANGUAGE plpgsql AS $$
@@ -137,11 +117,4 @@ SELECT count(v) FROM item WHERE length(v) > 0;
 ALTER FOREIGN TABLE item OPTIONS (SET full_scan 'deny');
 SELECT v FROM item;
 
-DO $$
-BEGIN
-	PERFORM scylla_execute('ring_server', 'DROP KEYSPACE fdw_ring');
-END
-$$;
-SET client_min_messages = warning;
-DROP SCHEMA ring_test CASCADE;
-DROP SERVER ring_server CASCADE;
+CALL end_topic('ring');

@@ -1,22 +1,11 @@
 -- Scans: what is asked of the server, and that the rows are those of a local copy.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
 \set VERBOSITY terse
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-RESET client_min_messages;
-CREATE SCHEMA scan_test;
-SET search_path = scan_test, public;
 
 -- Pages of five rows, so that most results have several.
-CREATE SERVER scan_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_scan', read_consistency 'one', write_consistency 'one', fetch_size '5');
+CALL begin_topic('scan', $$fetch_size '5'$$);
 
 DO $$
 BEGIN
-	PERFORM scylla_execute('scan_server', 'DROP KEYSPACE IF EXISTS fdw_scan');
-	PERFORM scylla_execute('scan_server', 'CREATE KEYSPACE fdw_scan WITH replication = '
-		'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 	PERFORM scylla_execute('scan_server', 'CREATE TABLE fdw_scan.events (k int, c int, d int, '
 		'v text, n bigint, s text static, PRIMARY KEY (k, c, d)) '
 		'WITH CLUSTERING ORDER BY (c ASC, d DESC)');
@@ -75,16 +64,8 @@ $$;
 
 -- The rows of a query on the foreign tables that the same query on the local ones does not give,
 -- and the other way round: should be 0. "events" and "pairs" in the text are replaced.
-CREATE FUNCTION differences(query text) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE
-	copy text := regexp_replace(query, '\m(events|pairs)\M', '\1_local', 'g');
-	result bigint;
-BEGIN
-	EXECUTE format('SELECT (SELECT count(*) FROM (%1$s EXCEPT ALL %2$s) x)'
-		' + (SELECT count(*) FROM (%2$s EXCEPT ALL %1$s) y)', query, copy) INTO result;
-	RETURN result;
-END
-$$;
+CREATE FUNCTION differences(query text) RETURNS bigint LANGUAGE sql AS
+	$$ SELECT count(*) FROM differences_of(query, of_copies(query)) $$;
 
 ---- access: the partition, a slice, everything
 
@@ -369,12 +350,5 @@ CREATE FOREIGN TABLE elsewhere (k int OPTIONS (key 'partition 1', type 'int'),
 	v int OPTIONS (key 'regular', type 'int')) SERVER nowhere OPTIONS (keyspace 'ks', "table" 'Mixed"Case');
 EXPLAIN (VERBOSE, COSTS OFF) SELECT * FROM elsewhere WHERE k = 1;
 
-DO $$
-BEGIN
-	PERFORM scylla_execute('scan_server', 'DROP KEYSPACE fdw_scan');
-END
-$$;
-SET client_min_messages = warning;
-DROP SCHEMA scan_test CASCADE;
-DROP SERVER scan_server CASCADE;
-DROP SERVER nowhere CASCADE;
+CALL end_topic('scan');
+DROP SERVER nowhere;

@@ -1,15 +1,6 @@
 -- Rates: so many rows a second, of all statements of a backend together. A statement that would take
 -- many times longer than it may is cancelled; without the rate it would be through by then.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-CREATE SCHEMA throttle_test;
-SET search_path = throttle_test, public;
-CREATE SERVER throttle_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_throttle', read_consistency 'one', write_consistency 'one', request_timeout '1min');
-CREATE FUNCTION cql(statement text) RETURNS void LANGUAGE sql AS
-	$$ SELECT scylla_execute('throttle_server', statement) $$;
+CALL begin_topic('throttle');
 CREATE FUNCTION pages(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	plan jsonb;
@@ -21,11 +12,7 @@ $$;
 \pset format unaligned
 \pset footer off
 \set VERBOSITY terse
-SELECT cql('DROP KEYSPACE IF EXISTS fdw_throttle');
-SELECT cql('CREATE KEYSPACE fdw_throttle WITH replication = '
-	'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 SELECT cql('CREATE TABLE fdw_throttle.t (p int, c int, PRIMARY KEY (p, c))');
-RESET client_min_messages;
 CREATE FOREIGN TABLE t (p int, c int) SERVER throttle_server;
 INSERT INTO t SELECT 1, c FROM generate_series(1, 1500) c;
 
@@ -53,7 +40,4 @@ DO $$ BEGIN FOR i IN 1..200 LOOP INSERT INTO t VALUES (3, i); END LOOP; END $$;
 RESET statement_timeout;
 SELECT count(*) > 0 AS some, count(*) < 200 AS few FROM t WHERE p = 3;
 
-SET client_min_messages = warning;
-SELECT cql('DROP KEYSPACE fdw_throttle');
-DROP SCHEMA throttle_test CASCADE;
-DROP SERVER throttle_server CASCADE;
+CALL end_topic('throttle');

@@ -1,23 +1,12 @@
 -- Collections, tuples, user-defined types and vectors: what CQL literals read as, and what bound
 -- values read back as. For jsonb the server's own SELECT JSON is the reference.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-CREATE SCHEMA nested_test;
-SET search_path = nested_test, public;
-CREATE SERVER nested_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_nested', read_consistency 'one', write_consistency 'one');
-CREATE FUNCTION cql(statement text) RETURNS void LANGUAGE sql AS
-	$$ SELECT scylla_execute('nested_server', statement) $$;
+CALL begin_topic('nested');
 \pset format unaligned
 \pset tuples_only on
 
-SELECT cql('DROP KEYSPACE IF EXISTS fdw_nested');
-SELECT cql('CREATE KEYSPACE fdw_nested WITH replication = '
-	'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 -- zebra comes before address by its use, not by its name
 SELECT cql('CREATE TYPE fdw_nested.zebra (no int, what text)');
 SELECT cql('CREATE TYPE fdw_nested.address (street text, "Zip Code" int, '
@@ -203,9 +192,8 @@ DROP FOREIGN TABLE t;
 IMPORT FOREIGN SCHEMA fdw_nested LIMIT TO (t) FROM SERVER nested_server INTO nested_test;
 SELECT fu, (fu).lines[1].more FROM t WHERE k = 5;
 
-SELECT cql('DROP KEYSPACE fdw_nested');
-DROP SCHEMA nested_test, nested_other CASCADE;
+DROP SCHEMA nested_other CASCADE;
 \if :has_hstore
 DROP SCHEMA IF EXISTS hstore_here CASCADE;
 \endif
-DROP SERVER nested_server CASCADE;
+CALL end_topic('nested');

@@ -1,21 +1,10 @@
 -- What nested values cannot be: SQLSTATE, the path of the element, and the column's name.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
 SET client_min_messages = warning;
 SET timezone = 'UTC';
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-CREATE SCHEMA nested_errors_test;
-SET search_path = nested_errors_test, public;
-CREATE SERVER nested_errors_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_nested_errors', read_consistency 'one', write_consistency 'one');
-CREATE FUNCTION cql(statement text) RETURNS void LANGUAGE sql AS
-	$$ SELECT scylla_execute('nested_errors_server', statement) $$;
+CALL begin_topic('nested_errors');
 \pset format unaligned
 \pset tuples_only on
 
-SELECT cql('DROP KEYSPACE IF EXISTS fdw_nested_errors');
-SELECT cql('CREATE KEYSPACE fdw_nested_errors WITH replication = '
-	'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 SELECT cql('CREATE TYPE fdw_nested_errors.address (street ascii, zip tinyint, at timestamp)');
 SELECT cql('CREATE TABLE fdw_nested_errors.t (k int PRIMARY KEY, ints list<int>, texts set<text>, tiny list<tinyint>, '
 	'person tuple<text, frozen<address>>, homes map<text, frozen<address>>, by_number map<int, double>, by_list map<frozen<list<int>>, int>, '
@@ -128,6 +117,4 @@ CREATE FOREIGN TABLE t (k int, ints small[], homes entry) SERVER nested_errors_s
 SELECT ints FROM t WHERE k = 2;
 SELECT homes FROM t;
 
-SELECT cql('DROP KEYSPACE fdw_nested_errors');
-DROP SCHEMA nested_errors_test CASCADE;
-DROP SERVER nested_errors_server CASCADE;
+CALL end_topic('nested_errors');

@@ -1,20 +1,13 @@
 -- Ways into a table at their edges: rows that are asked for twice, scans that are begun again
 -- without having asked, bounds of text under what the server counts, views of another key order.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
 \set VERBOSITY terse
 SET client_min_messages = error; -- Cassandra warns of views
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-CREATE SCHEMA ways;
-SET search_path = ways, public;
-CREATE SERVER ways_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	read_consistency 'one', write_consistency 'one');
+CALL begin_topic('ways');
 DO $$
 DECLARE
 	text_of text;
 BEGIN
-	FOREACH text_of IN ARRAY ARRAY['DROP KEYSPACE IF EXISTS fdw_ways',
-		'CREATE KEYSPACE fdw_ways WITH replication = {''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}',
+	FOREACH text_of IN ARRAY ARRAY[
 		'CREATE TABLE fdw_ways.t (k int, c int, v int, PRIMARY KEY (k, c))',
 		'CREATE TABLE fdw_ways.note (k int PRIMARY KEY, title text, body blob, kind text)',
 		'CREATE TABLE fdw_ways.shelf (k int, c int, at decimal, v int, names frozen<list<text>>, counts map<text, int>, '
@@ -35,18 +28,11 @@ BEGIN
 	LOOP
 		PERFORM scylla_execute('ways_server', text_of);
 	END LOOP;
-	FOR i IN 1..300 LOOP
-		EXIT WHEN (SELECT count(*) FROM scylla_query('ways_server', 'SELECT view_name FROM '
-			'system.built_views WHERE keyspace_name = ?', 'fdw_ways') AS v (name text)
-			WHERE name IN ('m_by_v', 'note_by_title', 'note_by_kind')) = 3
-			AND (SELECT count(*) FROM scylla_query('ways_server', 'SELECT index_name FROM '
-			'system."IndexInfo" WHERE table_name = ?', 'fdw_ways') AS i (name text)) = 5;
-		PERFORM pg_sleep(0.1);
-	END LOOP;
+	CALL await_built('ways_server', 'fdw_ways', '{m_by_v,note_by_title,note_by_kind}', 5);
 	PERFORM scylla_execute('ways_server', 'INSERT INTO fdw_ways.t (k, c) VALUES (1, blobAsInt(0x))');
 END
 $$;
-IMPORT FOREIGN SCHEMA fdw_ways FROM SERVER ways_server INTO ways;
+IMPORT FOREIGN SCHEMA fdw_ways FROM SERVER ways_server INTO ways_test;
 INSERT INTO t SELECT k, c, 10 * k + c FROM (VALUES (1, 1), (1, 2), (2, 5), (2, 6)) AS r (k, c);
 INSERT INTO word VALUES (1, ''), (1, 'a'), (1, 'b'), (1, 'c'), (2, 'a');
 INSERT INTO m (k, c1, c2, v, a, b) SELECT k, c1, c2, k % 2, c1, c2
@@ -197,11 +183,4 @@ EXECUTE marked(NULL, 'x');
 EXECUTE marked(repeat('a', 70000), 'x');
 RESET plan_cache_mode;
 
-DO $$
-BEGIN
-	PERFORM scylla_execute('ways_server', 'DROP KEYSPACE fdw_ways');
-END
-$$;
-SET client_min_messages = warning;
-DROP SCHEMA ways CASCADE;
-DROP SERVER ways_server CASCADE;
+CALL end_topic('ways');

@@ -1,15 +1,6 @@
 -- INSERT, UPDATE, DELETE, COPY and TRUNCATE, read back through the foreign tables. What the cluster
 -- then holds is looked at by an independent driver in test/py/test_writes.py.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-CREATE SCHEMA writes_test;
-SET search_path = writes_test, public;
-CREATE SERVER writes_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_writes', read_consistency 'one', write_consistency 'one', request_timeout '1min');
-CREATE FUNCTION cql(statement text) RETURNS void LANGUAGE sql AS
-	$$ SELECT scylla_execute('writes_server', statement) $$;
+CALL begin_topic('writes');
 -- EXPLAIN without what PostgreSQL says otherwise from 18 on.
 CREATE FUNCTION explain(options text, statement text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
@@ -21,25 +12,11 @@ BEGIN
 	END LOOP;
 END
 $$;
--- How many rows a statement's tag tells.
-CREATE FUNCTION tag(statement text) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE
-	rows bigint;
-BEGIN
-	EXECUTE statement;
-	GET DIAGNOSTICS rows = ROW_COUNT;
-	RETURN rows;
-END
-$$;
 \pset format unaligned
 \pset null ~
-SELECT cql('DROP KEYSPACE IF EXISTS fdw_writes');
-SELECT cql('CREATE KEYSPACE fdw_writes WITH replication = '
-	'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 SELECT cql('CREATE TABLE fdw_writes.kv (k int PRIMARY KEY, v text, n bigint)');
 SELECT cql('CREATE TABLE fdw_writes.wide (p int, c text, s text static, v text, n int, PRIMARY KEY (p, c))');
 SELECT cql('CREATE TABLE fdw_writes."Odd" ("K k" int PRIMARY KEY, "from" text)');
-RESET client_min_messages;
 
 CREATE FOREIGN TABLE kv (k int, v text, n bigint) SERVER writes_server;
 CREATE FOREIGN TABLE wide (p int, c text COLLATE "C", s text, v text, n int) SERVER writes_server;
@@ -297,7 +274,4 @@ TRUNCATE kv, wide;
 SELECT count(*) FROM kv;
 SELECT count(*) FROM wide;
 
-SET client_min_messages = warning;
-SELECT cql('DROP KEYSPACE fdw_writes');
-DROP SCHEMA writes_test CASCADE;
-DROP SERVER writes_server CASCADE;
+CALL end_topic('writes');

@@ -1,14 +1,5 @@
 -- What cannot be written: each refusal with its SQLSTATE and hint, and what stands afterwards.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-CREATE SCHEMA writes_errors_test;
-SET search_path = writes_errors_test, public;
-CREATE SERVER writes_errors_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_writes_errors', read_consistency 'one', write_consistency 'one', request_timeout '1min');
-CREATE FUNCTION cql(statement text) RETURNS void LANGUAGE sql AS
-	$$ SELECT scylla_execute('writes_errors_server', statement) $$;
+CALL begin_topic('writes_errors');
 CREATE FUNCTION fails(statement text, OUT state text, OUT message text, OUT detail text, OUT hint text,
 	OUT context text) LANGUAGE plpgsql AS $$
 BEGIN
@@ -24,12 +15,8 @@ $$;
 \pset expanded on
 \pset null ~
 \pset footer off
-SELECT cql('DROP KEYSPACE IF EXISTS fdw_writes_errors');
-SELECT cql('CREATE KEYSPACE fdw_writes_errors WITH replication = '
-	'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 SELECT cql('CREATE TABLE fdw_writes_errors.t (p int, c text, s text static, v int, PRIMARY KEY (p, c))');
 SELECT cql('CREATE TABLE fdw_writes_errors.hits (k int PRIMARY KEY, n counter)');
-RESET client_min_messages;
 CREATE FOREIGN TABLE t (p int, c text, s text, v int, at bigint OPTIONS (function 'writetime(v)'))
 	SERVER writes_errors_server;
 CREATE FOREIGN TABLE hits (k int, n bigint) SERVER writes_errors_server;
@@ -107,7 +94,4 @@ ALTER FOREIGN TABLE t OPTIONS (max_in_flight '0');
 ALTER FOREIGN TABLE t OPTIONS (if_exist 'true');
 ALTER SERVER writes_errors_server OPTIONS (ttl '1');
 
-SET client_min_messages = error;
-SELECT cql('DROP KEYSPACE fdw_writes_errors');
-DROP SCHEMA writes_errors_test CASCADE;
-DROP SERVER writes_errors_server CASCADE;
+CALL end_topic('writes_errors');

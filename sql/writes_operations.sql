@@ -1,14 +1,5 @@
 -- Writes by CQL's own operations: counters, and elements of collections.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-CREATE SCHEMA writes_operations_test;
-SET search_path = writes_operations_test, public;
-CREATE SERVER writes_operations_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_writes_operations', read_consistency 'one', write_consistency 'one', request_timeout '1min');
-CREATE FUNCTION cql(statement text) RETURNS void LANGUAGE sql AS
-	$$ SELECT scylla_execute('writes_operations_server', statement) $$;
+CALL begin_topic('writes_operations');
 -- The CQL text of a write.
 CREATE FUNCTION cql_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -24,13 +15,9 @@ $$;
 \pset format unaligned
 \pset null ~
 \pset footer off
-SELECT cql('DROP KEYSPACE IF EXISTS fdw_writes_operations');
-SELECT cql('CREATE KEYSPACE fdw_writes_operations WITH replication = '
-	'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 SELECT cql('CREATE TABLE fdw_writes_operations.hits (k int, day int, a counter, b counter, PRIMARY KEY (k, day))');
 SELECT cql('CREATE TABLE fdw_writes_operations.c (k int PRIMARY KEY, l list<int>, s set<text>, m map<text, int>, '
 	'd set<decimal>, fl frozen<list<int>>, im map<int, int>)');
-RESET client_min_messages;
 CREATE FOREIGN TABLE hits (k int, day int, a bigint, b bigint) SERVER writes_operations_server;
 CREATE FOREIGN TABLE c (k int, l int[], s text[], m jsonb, d numeric[], fl int[], im jsonb) SERVER writes_operations_server;
 
@@ -116,7 +103,4 @@ SELECT l, fl, im FROM c WHERE k = 1;
 UPDATE c SET l = '{}', s = NULL WHERE k = 1;
 SELECT l, s FROM c WHERE k = 1;
 
-SET client_min_messages = warning;
-SELECT cql('DROP KEYSPACE fdw_writes_operations');
-DROP SCHEMA writes_operations_test CASCADE;
-DROP SERVER writes_operations_server CASCADE;
+CALL end_topic('writes_operations');

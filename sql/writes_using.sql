@@ -1,24 +1,11 @@
 -- TTL and timestamp of rows, by write-only columns.
-\getenv host SCYLLA_TEST_HOST
-\getenv port SCYLLA_TEST_PORT
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS scylla_fdw;
-CREATE SCHEMA writes_using_test;
-SET search_path = writes_using_test, public;
 SET timezone = 'UTC';
-CREATE SERVER writes_using_server FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host :'host', port :'port',
-	keyspace 'fdw_writes_using', read_consistency 'one', write_consistency 'one', request_timeout '1min');
-CREATE FUNCTION cql(statement text) RETURNS void LANGUAGE sql AS
-	$$ SELECT scylla_execute('writes_using_server', statement) $$;
+CALL begin_topic('writes_using');
 \pset format unaligned
 \pset null ~
 \pset footer off
-SELECT cql('DROP KEYSPACE IF EXISTS fdw_writes_using');
-SELECT cql('CREATE KEYSPACE fdw_writes_using WITH replication = '
-	'{''class'': ''NetworkTopologyStrategy'', ''replication_factor'': 1}');
 SELECT cql('CREATE TABLE fdw_writes_using.t (k int, c int, s text static, v text, PRIMARY KEY (k, c))');
 SELECT cql('CREATE TABLE fdw_writes_using.hits (k int PRIMARY KEY, n counter)');
-RESET client_min_messages;
 
 CREATE FOREIGN TABLE t (k int, c int, s text, v text, expires int OPTIONS (using 'ttl'),
 	at bigint OPTIONS (using 'timestamp')) SERVER writes_using_server;
@@ -105,7 +92,4 @@ SELECT * FROM fails('ALTER FOREIGN TABLE hits ALTER expires OPTIONS (SET using '
 SELECT * FROM fails('ALTER FOREIGN TABLE hits ALTER expires OPTIONS (ADD type ''int'')');
 SELECT * FROM t WHERE k = 9;
 
-SET client_min_messages = warning;
-SELECT cql('DROP KEYSPACE fdw_writes_using');
-DROP SCHEMA writes_using_test CASCADE;
-DROP SERVER writes_using_server CASCADE;
+CALL end_topic('writes_using');
