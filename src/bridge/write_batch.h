@@ -22,6 +22,8 @@ typedef struct ScyllaBatchLimits
 /* More bring little, and memory stays bounded: measured. */
 #define SCYLLA_BATCH_MAX_ROWS 64
 #define SCYLLA_BATCH_MAX_BYTES (16 * 1024)
+/* Less is nowhere too much. */
+#define SCYLLA_BATCH_MIN_BYTES 1024
 
 extern ScyllaWriteBatch *scylla_write_batch_new(void);
 extern void scylla_write_batch_free(ScyllaWriteBatch *batch);

@@ -184,10 +184,11 @@ static void
 withdraw_batch(ScyllaWriter *writer, WriterSlot *slot)
 {
 	MemoryContext caller = MemoryContextSwitchTo(writer->context);
+	size_t fewer_bytes = Max(slot->values_len / 2, SCYLLA_BATCH_MIN_BYTES);
 
 	writer->counters.sent -= slot->rows;
 	scylla_transaction_count(writer->level, -slot->rows);
-	writer->limits.bytes = Min(writer->limits.bytes, slot->values_len / 2);
+	writer->limits.bytes = Min(writer->limits.bytes, fewer_bytes);
 	writer->refused = lappend(writer->refused, slot->batch);
 	slot->batch = NULL;
 	MemoryContextSwitchTo(caller);

@@ -137,22 +137,23 @@ def test_rows_after_a_refused_batch(table, proxy, driver):
 
 def test_batches_that_are_too_large(table, proxy, driver):
     """No single row is: all are written, and the session makes smaller ones from then on."""
+    large = WIDE.replace("'v'", "repeat('v', 100)")
     refused = []
 
     def refuse_large(_number, body):
-        if not is_batch(body) or len(body) < 1000:
+        if not is_batch(body) or len(body) < 5000:
             return None
         refused.append(len(body))
         return error(INVALID, "Batch too large")
 
     proxy.rule = refuse_large
     with table.cursor() as cursor:
-        cursor.execute(WIDE)
+        cursor.execute(large)
         assert cursor.statusmessage == "INSERT 0 2000"
     assert refused and wide_keys(driver) == WIDE_ROWS
     del refused[:]
     before = proxy.executes
-    query(table, WIDE)
+    query(table, large)
     assert not refused and proxy.executes - before < 500
 
 

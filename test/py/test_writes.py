@@ -63,6 +63,34 @@ def test_copy(table, driver, tmp_path):
     assert rows_of(driver, 30000, 39999) == [row(number) for number in range(30000, 40000)]
 
 
+TEXT = "1|1|d\xe4y|none|\\\\x01\n1|2||3|none\n".encode("latin1")
+CSV = "c,p,v,d,b\n1,1,'d\xe4\\'y',0.5,\\x01\n2,1,,,''\n".encode()
+
+
+@pytest.mark.parametrize("columns, options, rows", [
+    ("p, c, v, d, b", "DELIMITER '|', NULL 'none', ENCODING 'latin1'", TEXT),
+    ("c, p, v, d, b", "FORMAT csv, HEADER, QUOTE '''', ESCAPE '\\', FORCE_NULL (b), FORCE_NOT_NULL (v)", CSV),
+    ("c, p, v, d, b", "FORMAT binary", None)], ids=["text", "csv", "binary"])
+def test_options_of_copy(columns, options, rows, table, driver, tmp_path):
+    """The rows are those of a local table that is copied into alike."""
+    query(table, "CREATE TEMP TABLE near (p int, c int, v text, d double precision, b bytea)")
+    query(table, "DELETE FROM py_writes.t WHERE p = 1")
+    with open(tmp_path / "rows", "w+b") as file, table.cursor() as cursor:
+        file.write(rows or b"")
+        if rows is None:
+            query(table, "INSERT INTO near VALUES (1, 1, 'day', 0.5, decode('01', 'hex')), (1, 2, '', NULL, '')")
+            cursor.copy_expert("COPY near (%s) TO STDOUT (%s)" % (columns, options), file)
+            query(table, "TRUNCATE near")
+        for name in ("near", "py_writes.t"):
+            file.seek(0)
+            cursor.copy_expert("COPY %s (%s) FROM STDIN (%s)" % (name, columns, options), file)
+            assert cursor.rowcount == 2
+    expected = query(table, "SELECT p, c, v, d, b FROM near ORDER BY c")
+    query(table, "DROP TABLE near")
+    assert [tuple(row) for row in driver.execute("SELECT p, c, v, d, b FROM py_writes.t WHERE p = 1")] == [
+        (p, c, v, d, None if b is None else bytes(b)) for p, c, v, d, b in expected]
+
+
 def test_update_and_delete_of_many_rows(table, driver):
     query(table, "INSERT INTO py_writes.t (p, c, v, d, b) " + ROW % (50000, 51999))
     with table.cursor() as cursor:
