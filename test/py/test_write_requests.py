@@ -114,3 +114,25 @@ def test_what_is_sent_again(pg, nodes, make_server, make_table):
     found = failure(connection, "INSERT INTO %s VALUES (2, 'b') ON CONFLICT DO NOTHING" % table)
     assert_error(found, "08007", "key k = 2", "The write may have been applied")
     assert len(inserts(node)) == 1
+
+
+@pytest.mark.parametrize("statement, state, aborted", [
+    ("%s", "57014", "transaction"),
+    ("DO $$ BEGIN BEGIN %s; EXCEPTION WHEN query_canceled THEN NULL; END; END $$", None, "sub-transaction")],
+                         ids=["transaction", "sub-transaction"])
+def test_cancel_of_rows_in_flight(statement, state, aborted, pg, nodes, make_server, make_table):
+    """Nobody knows of any of them, and that is said; the session serves the next statement."""
+    node = nodes()
+    table = make_table(make_server(node.port, request_timeout="1min"), max_in_flight=WINDOW)
+    connection, control = pg(), pg()
+    node.rule(EXECUTE, hold(), when=is_insert)
+    running = Running(connection, statement % GENERATED.format(t=table))
+    node.wait(lambda: len(node.held) == WINDOW)
+    query(control, "SELECT pg_cancel_backend(%d)" % connection.info.backend_pid)
+    assert getattr(running.join(60).error, "pgcode", None) == state
+    assert any("writes of the aborted %s through scylla_fdw are not undone" % aborted in notice
+               and "%d rows were written or may have been" % WINDOW in notice for notice in connection.notices)
+    node.rules = []
+    node.release()
+    query(connection, GENERATED.format(t=table))
+    assert len(inserts(node)) == WINDOW + ROWS
