@@ -56,8 +56,8 @@ typedef struct ScyllaWrite
 	int64 timestamp_us;
 	uint64 turn; /* of the backend's timestamps: which one it got */
 	bool is_idempotent;
-	/* of a request that it shares with rows of other keys in its partition, and its timestamp: the same
-	 * without a timeout; NULL: it goes alone */
+	/* the same without a timeout, for a request that it shares with rows of other keys in its partition,
+	 * and for which all have one timestamp; NULL: it goes alone */
 	cql_statement *shared;
 	const char *key; /* for describe_key */
 	size_t key_len;
