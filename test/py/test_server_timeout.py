@@ -179,7 +179,7 @@ def test_batches(insert, front, server, make_table, limited):
     assert batch.statement.text.original == "INSERT INTO py_timeout.w (k, c, v) VALUES (?, ?, ?)"
     query(limited, "INSERT INTO %s (k, c) VALUES (2, 1)" % table)
     assert timeouts(front)[-1] == REQUEST_MS
-    assert query(limited, "SELECT k, count(*) FROM %s GROUP BY k" % table) == [(1, 10), (2, 1)]
+    assert query(limited, "SELECT k, count(*) FROM %s GROUP BY k ORDER BY k" % table) == [(1, 10), (2, 1)]
     query(limited, "DELETE FROM %s" % table)
 
 
