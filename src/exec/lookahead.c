@@ -1,7 +1,7 @@
 /*
- * Probes asked ahead, found again by their values. An answer is kept for as long as it is held, so
- * a page that several runs read is asked for once; of an answer of more pages only the first is
- * there ahead, and whoever reads it a second time asks again.
+ * Probes asked ahead, found again by their values. An answer is kept for as long as one of its
+ * probes is held, so a page that several runs read is asked for once; of an answer of more pages
+ * only the first is there ahead, and whoever reads it a second time asks again.
  */
 #include "postgres.h"
 
@@ -13,15 +13,27 @@
 /* A power of two; in wider windows chains get longer. */
 #define BUCKET_COUNT 256
 
-struct ScyllaAsked
+/* A request, of one probe or of several. */
+typedef struct Flight
 {
-	dlist_node node;   /* in its bucket; or among the idle, while nobody holds it */
-	dlist_node flight; /* among those in flight, while is_in_flight */
+	dlist_node node; /* among those in flight, while is_in_flight; or among the idle */
 	ScyllaStream *stream;
-	uint32 hash;
-	int holders;
+	int probe_count; /* that are held; 0: it is idle */
+	bool is_shared;
 	bool is_in_flight;
 	bool is_read; /* a page was given out */
+} Flight;
+
+struct ScyllaAsked
+{
+	dlist_node node; /* in its bucket; or among the idle, while nobody holds it */
+	Flight *flight;  /* NULL: kept back */
+	ScyllaProbe probe;
+	StringInfoData values;
+	StringInfoData key;
+	cql_cell cell; /* by which its rows are told where it shares a request */
+	uint32 hash;
+	int holders;
 };
 
 struct ScyllaLookahead
@@ -31,9 +43,14 @@ struct ScyllaLookahead
 	dlist_head buckets[BUCKET_COUNT];
 	dlist_head idle;
 	dlist_head flying;
+	dlist_head idle_flights;
 	int flying_count;
-	int held_count;
+	int flight_count; /* that are not idle */
 	ScyllaLookaheadCounts counts;
+	/* probes that are kept back */
+	ScyllaMultiGet *multi; /* NULL: none are */
+	List *kept_back;
+	int owner_column; /* of pages of several probes */
 	/* the run */
 	List *run;
 	int at;
@@ -42,18 +59,23 @@ struct ScyllaLookahead
 };
 
 ScyllaLookahead *
-scylla_lookahead_new(MemoryContext parent, const ScyllaStreamSpec *spec)
+scylla_lookahead_new(MemoryContext parent, ScyllaScanSetup *setup)
 {
 	MemoryContext context =
 		AllocSetContextCreate(parent, "scylla_fdw lookahead", ALLOCSET_DEFAULT_SIZES);
-	ScyllaLookahead *ahead = MemoryContextAllocZero(context, sizeof(ScyllaLookahead));
+	MemoryContext old = MemoryContextSwitchTo(context);
+	ScyllaLookahead *ahead = palloc0(sizeof(ScyllaLookahead));
 
-	ahead->spec = *spec;
+	ahead->spec = setup->streams;
 	ahead->context = context;
 	for (int i = 0; i < BUCKET_COUNT; i++)
 		dlist_init(&ahead->buckets[i]);
 	dlist_init(&ahead->idle);
 	dlist_init(&ahead->flying);
+	dlist_init(&ahead->idle_flights);
+	ahead->multi = scylla_multi_get_new(setup);
+	ahead->owner_column = setup->plan->shared_column;
+	MemoryContextSwitchTo(old);
 	return ahead;
 }
 
@@ -67,22 +89,74 @@ scylla_lookahead_free(ScyllaLookahead *ahead)
 /* ---- in flight ---- */
 
 static void
-land(ScyllaLookahead *ahead, ScyllaAsked *asked)
+land(ScyllaLookahead *ahead, Flight *flight)
 {
-	if (!asked->is_in_flight)
+	if (!flight->is_in_flight)
 		return;
-	asked->is_in_flight = false;
-	dlist_delete(&asked->flight);
+	flight->is_in_flight = false;
+	dlist_delete(&flight->node);
 	ahead->flying_count--;
 }
 
-static void
-take_off(ScyllaLookahead *ahead, ScyllaAsked *asked)
+/* One whose stream is of the variant; nearly all are of one. */
+static Flight *
+take_idle_flight(ScyllaLookahead *ahead, ScyllaVariant *variant)
 {
-	asked->is_in_flight = true;
-	dlist_push_tail(&ahead->flying, &asked->flight);
+	dlist_iter iter;
+	Flight *flight;
+	MemoryContext old;
+
+	dlist_foreach (iter, &ahead->idle_flights)
+	{
+		flight = dlist_container(Flight, node, iter.cur);
+		if (flight->stream->variant != variant)
+			continue;
+		dlist_delete(&flight->node);
+		return flight;
+	}
+	old = MemoryContextSwitchTo(ahead->context);
+	flight = palloc0(sizeof(Flight));
+	flight->stream = scylla_stream_new(&ahead->spec, variant);
+	MemoryContextSwitchTo(old);
+	return flight;
+}
+
+static Flight *
+take_off(ScyllaLookahead *ahead, const ScyllaProbe *probe, bool is_shared)
+{
+	Flight *flight = take_idle_flight(ahead, probe->variant);
+
+	flight->is_shared = is_shared;
+	flight->is_read = false;
+	scylla_cursor_start_ahead(flight->stream->cursor, &probe->input);
+	flight->is_in_flight = true;
+	dlist_push_tail(&ahead->flying, &flight->node);
+	ahead->flight_count++;
 	ahead->flying_count++;
 	ahead->counts.most_in_flight = Max(ahead->counts.most_in_flight, ahead->flying_count);
+	return flight;
+}
+
+static void
+board(ScyllaAsked *asked, Flight *flight)
+{
+	asked->flight = flight;
+	flight->probe_count++;
+}
+
+static void
+leave(ScyllaLookahead *ahead, ScyllaAsked *asked)
+{
+	Flight *flight = asked->flight;
+
+	asked->flight = NULL;
+	if (--flight->probe_count > 0)
+		return;
+	land(ahead, flight);
+	scylla_cursor_end(flight->stream->cursor);
+	flight->stream->page = NULL;
+	ahead->flight_count--;
+	dlist_push_head(&ahead->idle_flights, &flight->node);
 }
 
 int
@@ -92,11 +166,11 @@ scylla_lookahead_in_flight(ScyllaLookahead *ahead)
 
 	dlist_foreach_modify (iter, &ahead->flying)
 	{
-		ScyllaAsked *asked = dlist_container(ScyllaAsked, flight, iter.cur);
-		const cql_request *request = scylla_cursor_request(asked->stream->cursor);
+		Flight *flight = dlist_container(Flight, node, iter.cur);
+		const cql_request *request = scylla_cursor_request(flight->stream->cursor);
 
 		if (request != NULL && cql_request_is_done(request))
-			land(ahead, asked);
+			land(ahead, flight);
 	}
 	return ahead->flying_count;
 }
@@ -112,7 +186,8 @@ scylla_lookahead_bytes(const ScyllaLookahead *ahead)
 {
 	const ScyllaCounters *counters = ahead->spec.counters;
 
-	return counters->pages > 0 ? (double) counters->bytes / counters->pages * ahead->held_count : 0;
+	return counters->pages > 0 ? (double) counters->bytes / counters->pages * ahead->flight_count
+							   : 0;
 }
 
 /* ---- asking ---- */
@@ -126,9 +201,9 @@ hash_probe(const ScyllaProbe *probe)
 static bool
 is_of_probe(const ScyllaAsked *asked, const ScyllaProbe *probe, uint32 hash)
 {
-	const ScyllaCursorInput *input = scylla_cursor_input(asked->stream->cursor);
+	const ScyllaCursorInput *input = &asked->probe.input;
 
-	return asked->hash == hash && asked->stream->variant == probe->variant &&
+	return asked->hash == hash && asked->probe.variant == probe->variant &&
 		   input->values_len == probe->input.values_len &&
 		   (input->values_len == 0 ||
 			memcmp(input->values, probe->input.values, input->values_len) == 0);
@@ -155,42 +230,82 @@ find_asked(ScyllaLookahead *ahead, const ScyllaProbe *probe, uint32 hash)
 	return NULL;
 }
 
-/* One of the variant that nobody holds; nearly all are of one variant. */
 static ScyllaAsked *
-take_idle(ScyllaLookahead *ahead, ScyllaVariant *variant)
+take_idle(ScyllaLookahead *ahead)
 {
-	dlist_iter iter;
 	ScyllaAsked *asked;
 	MemoryContext old;
 
-	dlist_foreach (iter, &ahead->idle)
-	{
-		asked = dlist_container(ScyllaAsked, node, iter.cur);
-		if (asked->stream->variant != variant)
-			continue;
-		dlist_delete(&asked->node);
-		return asked;
-	}
+	if (!dlist_is_empty(&ahead->idle))
+		return dlist_container(ScyllaAsked, node, dlist_pop_head_node(&ahead->idle));
 	old = MemoryContextSwitchTo(ahead->context);
 	asked = palloc0(sizeof(ScyllaAsked));
-	asked->stream = scylla_stream_new(&ahead->spec, variant);
+	initStringInfo(&asked->values);
+	initStringInfo(&asked->key);
 	MemoryContextSwitchTo(old);
 	return asked;
 }
 
-static ScyllaAsked *
-ask(ScyllaLookahead *ahead, const ScyllaProbe *probe, uint32 hash)
+/* A copy of bytes that may be none; whether there are any is the copy's as well. */
+static const char *
+keep_bytes(StringInfo kept, const char *bytes, size_t len)
 {
-	ScyllaAsked *asked = take_idle(ahead, probe->variant);
+	resetStringInfo(kept);
+	appendBinaryStringInfo(kept, bytes != NULL ? bytes : "", (int) len);
+	return bytes != NULL ? kept->data : NULL;
+}
 
+static ScyllaAsked *
+keep_probe(ScyllaLookahead *ahead, const ScyllaProbe *probe, uint32 hash)
+{
+	ScyllaAsked *asked = take_idle(ahead);
+	ScyllaCursorInput *input = &asked->probe.input;
+
+	asked->probe = *probe;
+	input->values = keep_bytes(&asked->values, input->values, input->values_len);
+	input->routing_key = keep_bytes(&asked->key, input->routing_key, input->routing_key_len);
 	asked->hash = hash;
-	asked->is_read = false;
 	dlist_push_head(bucket_of(ahead, hash), &asked->node);
-	ahead->held_count++;
-	scylla_cursor_start_ahead(asked->stream->cursor, &probe->input);
-	take_off(ahead, asked);
-	ahead->counts.lookups++;
 	return asked;
+}
+
+static void
+send_alone(ScyllaLookahead *ahead, ScyllaAsked *asked)
+{
+	board(asked, take_off(ahead, &asked->probe, false));
+}
+
+void
+scylla_lookahead_send(ScyllaLookahead *ahead)
+{
+	bool is_shared = list_length(ahead->kept_back) > 1;
+	ScyllaProbe probe;
+	Flight *flight;
+	ListCell *cell;
+
+	if (ahead->kept_back == NIL)
+		return;
+	probe = scylla_multi_get_take(ahead->multi);
+	flight =
+		take_off(ahead, is_shared ? &probe : &((ScyllaAsked *) linitial(ahead->kept_back))->probe,
+				 is_shared);
+	foreach (cell, ahead->kept_back)
+		board(lfirst(cell), flight);
+	list_free(ahead->kept_back);
+	ahead->kept_back = NIL;
+}
+
+static void
+keep_back(ScyllaLookahead *ahead, ScyllaAsked *asked)
+{
+	MemoryContext old = MemoryContextSwitchTo(ahead->context);
+
+	if (!scylla_multi_get_has_room(ahead->multi, &asked->probe))
+		scylla_lookahead_send(ahead);
+	scylla_multi_get_add(ahead->multi, &asked->probe);
+	asked->cell = scylla_multi_get_cell(&asked->probe.input);
+	ahead->kept_back = lappend(ahead->kept_back, asked);
+	MemoryContextSwitchTo(old);
 }
 
 /* What was asked already is shared by all who hold it. */
@@ -201,7 +316,14 @@ hold(ScyllaLookahead *ahead, const ScyllaProbe *probe)
 	ScyllaAsked *asked = find_asked(ahead, probe, hash);
 
 	if (asked == NULL)
-		asked = ask(ahead, probe, hash);
+	{
+		asked = keep_probe(ahead, probe, hash);
+		ahead->counts.lookups++;
+		if (ahead->multi != NULL && scylla_multi_get_is_for(ahead->multi, probe))
+			keep_back(ahead, asked);
+		else
+			send_alone(ahead, asked);
+	}
 	asked->holders++;
 	return asked;
 }
@@ -220,10 +342,8 @@ scylla_lookahead_release(ScyllaLookahead *ahead, ScyllaAsked *asked)
 {
 	if (--asked->holders > 0)
 		return;
-	land(ahead, asked);
-	scylla_cursor_end(asked->stream->cursor);
-	asked->stream->page = NULL;
-	ahead->held_count--;
+	scylla_lookahead_send(ahead); /* it may be among those that are kept back */
+	leave(ahead, asked);
 	dlist_delete(&asked->node);
 	dlist_push_head(&ahead->idle, &asked->node);
 }
@@ -239,28 +359,39 @@ scylla_lookahead_begin(ScyllaLookahead *ahead, ScyllaNextProbe next_probe, void 
 	scylla_lookahead_end(ahead);
 	while (next_probe(argument, &probe))
 		ahead->run = lappend(ahead->run, hold(ahead, &probe));
+	scylla_lookahead_send(ahead);
 	MemoryContextSwitchTo(old);
 }
 
-/* Have the probe's first page come first. */
+/* Have the probe's first page come first. Rows too wide for a shared page are asked for singly. */
 static void
-begin_reading(ScyllaAsked *asked)
+begin_reading(ScyllaLookahead *ahead, ScyllaAsked *asked)
 {
-	if (asked->is_read && !scylla_cursor_rewind(asked->stream->cursor))
-		scylla_cursor_restart(asked->stream->cursor);
-	asked->is_read = true;
+	ScyllaCursor *cursor = asked->flight->stream->cursor;
+
+	if (!asked->flight->is_read || scylla_cursor_rewind(cursor))
+		asked->flight->is_read = true;
+	else if (asked->flight->is_shared)
+	{
+		leave(ahead, asked);
+		send_alone(ahead, asked);
+		asked->flight->is_read = true;
+		ahead->multi = NULL;
+	}
+	else
+		scylla_cursor_restart(cursor);
 }
 
 static void
-wait_for_page(ScyllaLookahead *ahead, ScyllaAsked *asked)
+wait_for_page(ScyllaLookahead *ahead, Flight *flight)
 {
-	while (!scylla_stream_poll(asked->stream, ahead->spec.remote))
+	while (!scylla_stream_poll(flight->stream, ahead->spec.remote))
 	{
 		ahead->counts.waits += ahead->has_waited ? 0 : 1;
 		ahead->has_waited = true;
-		scylla_cursor_wait(asked->stream->cursor);
+		scylla_cursor_wait(flight->stream->cursor);
 	}
-	land(ahead, asked);
+	land(ahead, flight);
 }
 
 ScyllaStream *
@@ -269,15 +400,19 @@ scylla_lookahead_next(ScyllaLookahead *ahead)
 	for (; ahead->at < list_length(ahead->run); ahead->at++)
 	{
 		ScyllaAsked *asked = list_nth(ahead->run, ahead->at);
+		ScyllaStream *stream;
 
 		if (!ahead->has_begun)
-			begin_reading(asked);
+			begin_reading(ahead, asked);
 		ahead->has_begun = true;
-		wait_for_page(ahead, asked);
-		if (!scylla_cursor_is_at_end(asked->stream->cursor))
+		stream = asked->flight->stream;
+		wait_for_page(ahead, asked->flight);
+		if (!scylla_cursor_is_at_end(stream->cursor))
 		{
-			asked->stream->page = scylla_cursor_next_page(asked->stream->cursor);
-			return asked->stream;
+			stream->page = scylla_cursor_next_page(stream->cursor);
+			stream->owner = asked->flight->is_shared ? &asked->cell : NULL;
+			stream->owner_column = ahead->owner_column;
+			return stream;
 		}
 		ahead->has_begun = false;
 	}

@@ -9,7 +9,7 @@
 #include "postgres.h"
 
 #include "exec/fanout.h"
-#include "exec/stream.h"
+#include "exec/multi_get.h"
 
 typedef struct ScyllaLookahead ScyllaLookahead;
 
@@ -21,19 +21,21 @@ typedef struct ScyllaLookaheadCounts
 	uint64 lookups;     /* probes that were asked */
 	uint64 duplicates;  /* that were asked already when they were wanted again */
 	uint64 waits;       /* runs that had to wait for an answer */
-	int most_in_flight; /* at once, as far as anybody looked */
+	int most_in_flight; /* requests at once, as far as anybody looked */
 } ScyllaLookaheadCounts;
 
-/* In a context of its own below the parent, as is all that it asks; what the spec points to must
- * outlive it. */
-extern ScyllaLookahead *scylla_lookahead_new(MemoryContext parent, const ScyllaStreamSpec *spec);
+/* In a context of its own below the parent, as is all that it asks, by a set-up that is connected and
+ * must outlive it. */
+extern ScyllaLookahead *scylla_lookahead_new(MemoryContext parent, ScyllaScanSetup *setup);
 extern void scylla_lookahead_free(ScyllaLookahead *ahead);
 
-/* Ask the probe unless it is asked already; held once more, until release(). Does not wait. */
+/* Ask the probe unless it is asked already; held once more, until release(). Does not wait. It may be
+ * kept back for others of its partition to go with it, until send(). */
 extern ScyllaAsked *scylla_lookahead_ask(ScyllaLookahead *ahead, const ScyllaProbe *probe);
+extern void scylla_lookahead_send(ScyllaLookahead *ahead);
 extern void scylla_lookahead_release(ScyllaLookahead *ahead, ScyllaAsked *asked);
 
-/* How many probes are on their way. Looks at each that was when this was called last. */
+/* How many requests are on their way. Looks at each that was when this was called last. */
 extern int scylla_lookahead_in_flight(ScyllaLookahead *ahead);
 
 /* Whether another one would leave at once. */

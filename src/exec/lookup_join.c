@@ -250,6 +250,8 @@ refill(LookupWindow *window)
 	while (has_room(window) && count_lookups(window) < lookups)
 		if (!read_ahead(window))
 			break;
+	if (lookahead_of(window) != NULL)
+		scylla_lookahead_send(lookahead_of(window));
 	/* They leave at a turn, and the next may come only after all that is here was read. */
 	scylla_wait_nothing();
 }

@@ -355,8 +355,7 @@ scylla_scan_ask_ahead(ForeignScanState *node)
 	if (!open_arms(node, INT64_MAX) || scan->probe_count > MAX_PROBES_AHEAD)
 		return NIL;
 	if (scan->lookahead == NULL)
-		scan->lookahead =
-			scylla_lookahead_new(node->ss.ps.state->es_query_cxt, &scan->setup->streams);
+		scan->lookahead = scylla_lookahead_new(node->ss.ps.state->es_query_cxt, scan->setup);
 	while (scylla_setup_next_probe(scan->setup, &probe))
 		asked = lappend(asked, scylla_lookahead_ask(scan->lookahead, &probe));
 	return asked;

@@ -89,6 +89,17 @@ scylla_scan_wants_every_row(const ScyllaScanState *scan)
 	return true;
 }
 
+/* Other lookups' rows may stand on the same page. */
+static bool
+is_own(const ScyllaStream *stream, const cql_cell *cells)
+{
+	const cql_cell *owner = stream->owner;
+	const cql_cell *cell = &cells[stream->owner_column];
+
+	return owner == NULL || (cell->len == owner->len &&
+							 memcmp(cell->data, owner->data, (size_t) Max(owner->len, 0)) == 0);
+}
+
 bool
 scylla_scan_read_row(void *argument, ScyllaStream *stream, TupleTableSlot *slot,
 					 MemoryContext context)
@@ -105,6 +116,8 @@ scylla_scan_read_row(void *argument, ScyllaStream *stream, TupleTableSlot *slot,
 		ResetExprContext(econtext);
 	while ((has_row = cql_result_next_row(stream->page, setup->cells)))
 	{
+		if (!is_own(stream, setup->cells))
+			continue;
 		scylla_tuple_store(setup->reader, setup->cells, slot);
 		if (scan->is_every_row_wanted || is_wanted(node, stream->variant->arm, slot))
 			break;

@@ -9,6 +9,7 @@
 #include "bridge/dialect.h"
 #include "bridge/ring.h"
 #include "compat.h"
+#include "exec/multi_get.h"
 #include "optimizer/clauses.h"
 #include "option.h"
 #include "utils/lsyscache.h"
@@ -36,6 +37,8 @@ make_arms(ScyllaScanSetup *setup, List *exprs)
 		arm->arm = &setup->plan->arms[i];
 		arm->params = scylla_params_new(arm->arm, exprs, setup->remote.local_table);
 		arm->probes = scylla_probes_new(arm->arm);
+		if (setup->plan->shared_column >= 0)
+			arm->shared = scylla_multi_get_arm(arm->arm);
 		arm->probes->is_complete = setup->plan->is_aggregated || asks_for_empty(arm->arm);
 	}
 }

@@ -21,6 +21,7 @@
 typedef struct ScyllaArmSetup
 {
 	const ScyllaScanArm *arm;
+	const ScyllaScanArm *shared; /* for several lookups at once (multi_get.h); or NULL */
 	ScyllaParams *params;
 	ScyllaProbes *probes;
 	bool is_resolved;       /* the params are, by a statement */

@@ -35,6 +35,9 @@ typedef struct ScyllaStream
 	ScyllaVariant *variant;
 	ScyllaCursor *cursor;
 	cql_result *page; /* while OUT */
+	const cql_cell
+		*owner;       /* of a page that lookups share: only rows with these bytes in that column */
+	int owner_column; /* are the reader's; NULL: all are */
 } ScyllaStream;
 
 /* What all streams of a scan have in common. */

@@ -155,6 +155,7 @@ scylla_scan_split(const ScyllaTable *table, List *quals, ScyllaScanParts *parts)
 		parts->plan.unbound_key = scylla_full_scan_unbound(table, quals);
 	parts->plan.limit_bind = -1;
 	parts->plan.lookup_param = -1;
+	parts->plan.shared_column = -1;
 }
 
 static void
@@ -340,19 +341,111 @@ fetches_multi_cell(const ScyllaTable *table, const ScyllaScanPlan *plan)
 	return false;
 }
 
+static const ScyllaColumn *
+column_of(const ScyllaTable *table, const ScyllaScanCondition *condition)
+{
+	return &table->columns[condition->markers[0].attnum - 1];
+}
+
+/* Cassandra decodes a list that is bound and encodes its values anew, which makes an IPv4 address of
+ * one that is mapped to IPv6. */
+static bool
+keeps_bytes_in_list(const cql_type *cql)
+{
+	for (uint32_t i = 0; i < cql->element_count; i++)
+		if (!keeps_bytes_in_list(cql->elements[i]))
+			return false;
+	return cql->id != CQL_TYPE_INET;
+}
+
 /* One request for many values of a clustering column is many times cheaper than as many requests. A
  * filter may make the server go by an index, beside which IN is refused. */
 static void
-choose_list(ScyllaScanArm *arm)
+choose_list(const ScyllaTable *table, ScyllaScanArm *arm)
 {
 	if (arm->is_filtered || arm->partition_conditions == 0)
 		return;
 	for (int i = arm->condition_count - 1; i >= arm->partition_conditions; i--)
 		if (arm->conditions[i].op == SCYLLA_OP_IN)
 		{
-			arm->conditions[i].is_list = true;
+			arm->conditions[i].is_list =
+				keeps_bytes_in_list(column_of(table, &arm->conditions[i])->cql_type);
 			return;
 		}
+}
+
+/* ---- lookups that share a request ---- */
+
+/* Whether CQL's = of two values of the type means the same bytes, in a list as well. */
+static bool
+is_told_by_bytes(const cql_type *cql)
+{
+	switch (cql->id)
+	{
+		case CQL_TYPE_ASCII:
+		case CQL_TYPE_BIGINT:
+		case CQL_TYPE_BLOB:
+		case CQL_TYPE_BOOLEAN:
+		case CQL_TYPE_DATE:
+		case CQL_TYPE_INT:
+		case CQL_TYPE_SMALLINT:
+		case CQL_TYPE_TEXT:
+		case CQL_TYPE_TIMESTAMP:
+		case CQL_TYPE_TIMEUUID:
+		case CQL_TYPE_TINYINT:
+		case CQL_TYPE_UUID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* A row by its whole primary key, with nothing else to be said of it. */
+static bool
+is_plain_lookup(const ScyllaScanPlan *plan)
+{
+	const ScyllaScanArm *arm = &plan->arms[0];
+
+	if (plan->lookup_param < 0 || plan->arm_count != 1 || !arm->is_unique || arm->is_filtered ||
+		arm->path_name != NULL || arm->condition_count == arm->partition_conditions ||
+		plan->order_count > 0 || plan->partition_limit > 0 || plan->limit_bind >= 0)
+		return false;
+	for (int i = 0; i < arm->condition_count; i++)
+		if (arm->conditions[i].form != SCYLLA_FORM_COLUMN ||
+			arm->conditions[i].op != SCYLLA_OP_EQUAL)
+			return false;
+	return true;
+}
+
+static int
+find_fetched(const ScyllaScanPlan *plan, const char *name)
+{
+	for (int i = 0; i < plan->column_count; i++)
+		if (!plan->columns[i].is_expression && strcmp(plan->columns[i].name, name) == 0)
+			return i;
+	return -1;
+}
+
+/* Lookups of one partition differ in the last clustering column, which tells their rows apart; unless
+ * it is the same for all. */
+static void
+choose_shared_column(const ScyllaTable *table, ScyllaScanParts *parts)
+{
+	ScyllaScanPlan *plan = &parts->plan;
+	const ScyllaScanArm *arm = &plan->arms[0];
+	const ScyllaScanCondition *last;
+	const ScyllaColumn *column;
+
+	if (!is_plain_lookup(plan) || fetches_multi_cell(table, plan))
+		return;
+	last = &arm->conditions[arm->condition_count - 1];
+	column = column_of(table, last);
+	if (!is_told_by_bytes(column->cql_type) ||
+		IsA(list_nth(parts->binds, last->markers[0].bind), Const))
+		return;
+	if (find_fetched(plan, column->name) < 0)
+		fetch_column(table, column, 0, plan);
+	plan->shared_column = find_fetched(plan, column->name);
 }
 
 void
@@ -373,5 +466,6 @@ scylla_scan_fetch(const ScyllaTable *table, const Bitmapset *attributes, ScyllaS
 	else if (clustering != NULL && fetches_static_alone(table, plan))
 		fetch_column(table, clustering, 0, plan);
 	for (int i = 0; i < plan->arm_count && !fetches_multi_cell(table, plan); i++)
-		choose_list(&plan->arms[i]);
+		choose_list(table, &plan->arms[i]);
+	choose_shared_column(table, parts);
 }

@@ -5,7 +5,8 @@
  *   ((keyspace table serverid read_consistency fetch_size max_in_flight
  *     is_excess_truncated bypass_cache pid number full_scan is_delete read_rate
  *     unbound_key has_server_timeout)
- *    (is_distinct partition_limit limit_bind is_limit_sent is_reversed (order ...) lookup_param)
+ *    (is_distinct partition_limit limit_bind is_limit_sent is_reversed (order ...) lookup_param
+ *     shared_column)
  *    (is_aggregated (aggregate ...) (group name ...))
  *    (column ...) (arm ...) ((local reason ...) ((what why) ...)))
  */
@@ -193,7 +194,8 @@ encode_result(const ScyllaScanPlan *plan)
 	for (int i = 0; i < plan->order_count; i++)
 		orders = lappend(orders, encode_order(&plan->orders[i]));
 	packed = lappend(packed, orders);
-	return lappend(packed, makeInteger(plan->lookup_param));
+	packed = lappend(packed, makeInteger(plan->lookup_param));
+	return lappend(packed, makeInteger(plan->shared_column));
 }
 
 static void
@@ -208,6 +210,7 @@ decode_result(List *packed, ScyllaScanPlan *plan)
 	plan->is_limit_sent = intVal(lfourth(packed)) != 0;
 	plan->is_reversed = intVal(list_nth(packed, 4)) != 0;
 	plan->lookup_param = intVal(list_nth(packed, 6));
+	plan->shared_column = intVal(list_nth(packed, 7));
 	plan->orders = palloc0(list_length(orders) * sizeof(ScyllaScanOrder));
 	foreach (cell, orders)
 		decode_order(lfirst(cell), &plan->orders[plan->order_count++]);

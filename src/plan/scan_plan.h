@@ -153,6 +153,8 @@ typedef struct ScyllaScanPlan
 	int limit_bind;          /* so many rows are wanted (bigint of fdw_exprs, NULL: all); -1: all */
 	bool is_limit_sent;      /* to the server; else it only makes the first page small */
 	int lookup_param;        /* of a lookup join (plan/lookup_plan.h); -1: no part of one */
+	int shared_column;       /* several lookups may share a request (exec/multi_get.h): which of the
+							  * columns tells whose a row is; -1: they may not */
 	List *local_reasons;     /* String nodes, one per clause of plan.qual */
 	List *result_reasons;    /* lists of two String nodes: what is computed here, and why */
 } ScyllaScanPlan;

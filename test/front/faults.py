@@ -4,7 +4,8 @@ Cassandra gave (None where the rule asks nobody); what it returns is sent, None 
 import asyncio
 import os
 
-from codec import ERROR, GLOBAL_SPEC, RESULT, ROWS, TEXT, error_body, integer, short, sized, string
+from codec import (ERROR, GLOBAL_SPEC, PAGE_SIZE, RESULT, ROWS, TEXT, Reader, error_body, integer, short, sized,
+                   string)
 
 
 class Rule:
@@ -48,6 +49,25 @@ def unasked(action):
 def delay(seconds):
     def act(connection, request, reply):
         asyncio.get_running_loop().call_later(seconds, connection.send, reply)
+    return act
+
+
+def short_pages(rows):
+    """Of an EXECUTE: its pages end after so many rows, whatever it asks for; as ScyllaDB ends them where rows
+    are wide."""
+    @unasked
+    def act(connection, request, reply):
+        if reply is not None:
+            return reply
+        body = connection.translate(request)
+        reader = Reader(body)
+        reader.short_bytes()
+        _, end = connection.values_of(body[reader.at:])
+        end += reader.at
+        if not body[reader.at + 2] & PAGE_SIZE:
+            raise ValueError("no page size to change")
+        connection.ask(request, body[:end] + integer(rows) + body[end + 4:])
+        return None
     return act
 
 

@@ -151,6 +151,10 @@ class Connection:
             if reply is not None:
                 self.send(reply)
             return
+        self.ask(request, body)
+
+    def ask(self, request, body):
+        """Cassandra, in whose words the body is."""
         self.pending[request.stream] = request
         self.behind.write(HEADER.pack(4, request.flags & ~COMPRESSED, request.stream, request.opcode, len(body)) + body)
 
