@@ -6,6 +6,8 @@ import re
 import signal
 import subprocess
 
+import pytest
+
 from support import TOP, query
 
 SCRIPT = os.path.join(TOP, "test/scripts/cassandra")
@@ -63,6 +65,21 @@ class Cluster:
 
     def leave(self, number):
         self.script("leave", str(number))
+
+
+OWN_NODES = [pytest.mark.skipif("SCYLLA_TEST_GIVEN" in os.environ, reason="needs nodes of its own"),
+             pytest.mark.time_limit(900)]
+
+
+def make_cluster(name, places):
+    """The fixture of a file's tests: a cluster that ends with them."""
+    @pytest.fixture(scope="module")
+    def cluster():
+        started = Cluster(name, places)
+        yield started
+        started.stop()
+
+    return cluster
 
 
 def make_server(connection, name, port, host="127.0.0.1", **options):

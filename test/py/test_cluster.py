@@ -8,7 +8,7 @@ import time
 import psycopg2
 import pytest
 
-from cluster import Cluster, connected, make_server
+from cluster import OWN_NODES, connected, make_cluster, make_server
 from codec import EXECUTE
 from support import Running, failure, query, wait_until
 
@@ -19,15 +19,8 @@ SCHEMAS = " UNION ".join("SELECT * FROM scylla_query('cluster', 'SELECT schema_v
                          % table for table in ("local", "peers"))
 SHARES = "SELECT node, requests FROM scylla_shards WHERE server = '%s' ORDER BY node"
 
-pytestmark = [pytest.mark.skipif("SCYLLA_TEST_GIVEN" in os.environ, reason="needs nodes of its own"),
-              pytest.mark.time_limit(900)]
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    started = Cluster("cluster", PLACES)
-    yield started
-    started.stop()
+pytestmark = OWN_NODES
+cluster = make_cluster("cluster", PLACES)
 
 
 @pytest.fixture(scope="module")
@@ -168,11 +161,31 @@ def test_unknown_data_center(site, cluster, pg):
     assert "nowhere" in found.diag.message_detail
 
 
+def wait_for_all(connection, server):
+    wait_until(lambda: read(connection, 100) or len(connected(connection, server)) == 3, 120)
+
+
+def test_contact_point_that_hangs(site, cluster, pg):
+    """It takes connections and says nothing: long before its time is over the next one is tried as well."""
+    connection = pg()
+    timeout_s = 40
+    make_server(connection, "cluster_hung", cluster.port, "127.0.0.1,127.0.0.2", connect_timeout="%ds" % timeout_s)
+    cluster.signal(1, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        query(connection, "SELECT * FROM scylla_query('cluster_hung', 'SELECT key FROM system.local') AS t (k text)")
+        assert time.monotonic() - began < timeout_s
+        assert connected(connection, "cluster_hung") == {cluster.name(2)}
+    finally:
+        cluster.signal(1, signal.SIGCONT)
+    wait_for_all(connection, site)
+
+
 def test_node_that_pauses(site, cluster, pg):
     """It answers late; nothing fails."""
     connection = pg()
     spread(connection, site)
-    running = Running(connection, READS % (6000, KEYS))
+    running = Running(connection, READS % (12000, KEYS))
     time.sleep(0.5)
     cluster.signal(3, signal.SIGSTOP)
     time.sleep(0.2)
@@ -194,7 +207,7 @@ def test_node_that_hangs(site, cluster, pg):
         assert connected(connection, site) == {cluster.name(1), cluster.name(2)}
     finally:
         cluster.signal(3, signal.SIGCONT)
-    wait_until(lambda: read(connection, 100) or len(connected(connection, site)) == 3, 120)
+    wait_for_all(connection, site)
 
 
 def test_two_hundred_backends(site, cluster, pg, database):

@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 from cassandra.policies import DCAwareRoundRobinPolicy
 
-from cluster import Cluster, connected, make_server, requests_of
+from cluster import OWN_NODES, connected, make_cluster, make_server, requests_of
 from codec import QUERY, REGISTER
 from driver import Driver
 from support import failure, query, wait_until, words
@@ -26,15 +26,8 @@ ROUND = 20
 WORK = "DO $$ BEGIN FOR i IN 0..99 LOOP INSERT INTO {0} (k, v) VALUES (i, 'w'); PERFORM v FROM {0} WHERE k = i; " \
        "END LOOP; END $$"
 
-pytestmark = [pytest.mark.skipif("SCYLLA_TEST_GIVEN" in os.environ, reason="needs nodes of its own"),
-              pytest.mark.time_limit(900)]
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    started = Cluster("members", PLACES)
-    yield started
-    started.stop()
+pytestmark = OWN_NODES
+cluster = make_cluster("members", PLACES)
 
 
 @pytest.fixture(scope="module")
