@@ -143,6 +143,7 @@ assign(const ring_walk *walk, uint64_t *loads, cql_ring_piece *piece)
 	cql_tablet_replica replicas[CQL_MAX_REPLICAS];
 	int count = cql_locate(topology, &walk->placement, piece->range.end, replicas);
 	const cql_node *best = NULL;
+	cql_rank best_rank = CQL_RANK_COUNT;
 	int32_t shard;
 
 	piece->replica = 0;
@@ -151,10 +152,11 @@ assign(const ring_walk *walk, uint64_t *loads, cql_ring_piece *piece)
 	{
 		const cql_node *node = topology->nodes[replicas[i].node];
 		cql_rank rank = cql_rank_of(topology, node);
-		cql_rank best_rank = best != NULL ? cql_rank_of(topology, best) : CQL_RANK_COUNT;
 
-		if (rank > best_rank || (rank == best_rank && loads[node->id] >= loads[best->id]))
+		if (best != NULL &&
+			(rank > best_rank || (rank == best_rank && loads[node->id] >= loads[best->id])))
 			continue;
+		best_rank = rank;
 		best = node;
 		piece->replica = (uint32_t) i;
 	}
@@ -202,7 +204,7 @@ cql_session_split_ring(const cql_session *session, const cql_split *split, cql_r
 		.keyspace = cql_topology_keyspace(topology, split->keyspace),
 		.dc = cql_consistency_is_local(split->consistency) ? topology->local_dc : CQL_NO_ID};
 	uint64_t *loads;
-	ring_walk walk;
+	ring_walk walk = {0};
 	int count;
 
 	if (placement.keyspace == NULL)

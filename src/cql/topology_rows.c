@@ -281,12 +281,19 @@ cql_keyspaces_free(cql_keyspace *keyspaces, int count)
 	cql_release(keyspaces);
 }
 
+static bool
+is_same_replication(const cql_replication *a, const cql_replication *b)
+{
+	return a->strategy == b->strategy && a->factor == b->factor &&
+		   memcmp(a->factors, b->factors, sizeof a->factors) == 0;
+}
+
 static void
 share_replication(cql_keyspace *keyspaces, int at)
 {
 	int i = 0;
 
-	while (memcmp(&keyspaces[i].own, &keyspaces[at].own, sizeof keyspaces[i].own) != 0)
+	while (!is_same_replication(&keyspaces[i].own, &keyspaces[at].own))
 		i++;
 	keyspaces[at].replication = &keyspaces[i].own;
 }

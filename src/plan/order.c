@@ -259,7 +259,9 @@ add_column(PlannerInfo *root, RelOptInfo *rel, const ScyllaScanParts *parts,
 	OrderColumn described;
 	EquivalenceClass *ec;
 
-	if (column != NULL && plan->arm_count == 1 && is_equal_in(&plan->arms[0], column->attnum))
+	if (column == NULL)
+		return false;
+	if (plan->arm_count == 1 && is_equal_in(&plan->arms[0], column->attnum))
 	{
 		append_order(shape, column, &order);
 		return true;
