@@ -49,7 +49,8 @@ struct ScyllaLookahead
 	ScyllaLookaheadCounts counts;
 	/* probes that are kept back */
 	ScyllaMultiGet *multi; /* NULL: none are */
-	List *kept_back;
+	ScyllaAsked *kept_back[SCYLLA_MULTI_GET_MAX];
+	int kept_back_count;
 	int owner_column; /* of pages of several probes */
 	/* the run */
 	List *run;
@@ -275,37 +276,40 @@ send_alone(ScyllaLookahead *ahead, ScyllaAsked *asked)
 	board(asked, take_off(ahead, &asked->probe, false));
 }
 
+static void
+send_together(ScyllaLookahead *ahead)
+{
+	const ScyllaProbe *probes[SCYLLA_MULTI_GET_MAX];
+	ScyllaProbe joined;
+	Flight *flight;
+
+	for (int i = 0; i < ahead->kept_back_count; i++)
+		probes[i] = &ahead->kept_back[i]->probe;
+	joined = scylla_multi_get_join(ahead->multi, probes, ahead->kept_back_count);
+	flight = take_off(ahead, &joined, true);
+	for (int i = 0; i < ahead->kept_back_count; i++)
+		board(ahead->kept_back[i], flight);
+}
+
 void
 scylla_lookahead_send(ScyllaLookahead *ahead)
 {
-	bool is_shared = list_length(ahead->kept_back) > 1;
-	ScyllaProbe probe;
-	Flight *flight;
-	ListCell *cell;
-
-	if (ahead->kept_back == NIL)
-		return;
-	probe = scylla_multi_get_take(ahead->multi);
-	flight =
-		take_off(ahead, is_shared ? &probe : &((ScyllaAsked *) linitial(ahead->kept_back))->probe,
-				 is_shared);
-	foreach (cell, ahead->kept_back)
-		board(lfirst(cell), flight);
-	list_free(ahead->kept_back);
-	ahead->kept_back = NIL;
+	if (ahead->kept_back_count == 1)
+		send_alone(ahead, ahead->kept_back[0]);
+	else if (ahead->kept_back_count > 1)
+		send_together(ahead);
+	ahead->kept_back_count = 0;
 }
 
 static void
 keep_back(ScyllaLookahead *ahead, ScyllaAsked *asked)
 {
-	MemoryContext old = MemoryContextSwitchTo(ahead->context);
-
-	if (!scylla_multi_get_has_room(ahead->multi, &asked->probe))
+	if (ahead->kept_back_count > 0 &&
+		!scylla_multi_get_can_join(ahead->multi, &asked->probe, &ahead->kept_back[0]->probe,
+								   ahead->kept_back_count))
 		scylla_lookahead_send(ahead);
-	scylla_multi_get_add(ahead->multi, &asked->probe);
 	asked->cell = scylla_multi_get_cell(&asked->probe.input);
-	ahead->kept_back = lappend(ahead->kept_back, asked);
-	MemoryContextSwitchTo(old);
+	ahead->kept_back[ahead->kept_back_count++] = asked;
 }
 
 /* What was asked already is shared by all who hold it. */

@@ -6,9 +6,6 @@
 
 #include "exec/multi_get.h"
 
-/* As many as servers take even where their guardrails are narrow; and each reader looks
- * through all rows of the page. */
-#define MAX_PROBES 25
 /* Before a value, an element of a list, and the elements: how long, and of a list how many. */
 #define LENGTH_BYTES 4
 
@@ -17,14 +14,7 @@ struct ScyllaMultiGet
 	const ScyllaVariant *single; /* the text of one probe alone */
 	ScyllaVariant *shared;
 	int max_probes;
-	/* what was added */
-	int count;
-	StringInfoData same; /* all values but the last */
-	StringInfoData key;
-	StringInfoData elements;
-	/* what was taken */
-	StringInfoData values;
-	int value_count;
+	StringInfoData values; /* of the request that was made last */
 };
 
 const ScyllaScanArm *
@@ -52,10 +42,7 @@ scylla_multi_get_new(ScyllaScanSetup *setup)
 	multi->single = scylla_setup_variant(setup, setup->arms[0].arm, 0);
 	multi->shared = scylla_setup_variant(setup, setup->arms[0].shared, 0);
 	/* All rows on one page: only that can be read again and again. */
-	multi->max_probes = Min(MAX_PROBES, setup->plan->fetch_size);
-	initStringInfo(&multi->same);
-	initStringInfo(&multi->key);
-	initStringInfo(&multi->elements);
+	multi->max_probes = Min(SCYLLA_MULTI_GET_MAX, setup->plan->fetch_size);
 	initStringInfo(&multi->values);
 	return multi;
 }
@@ -87,55 +74,32 @@ scylla_multi_get_is_for(const ScyllaMultiGet *multi, const ScyllaProbe *probe)
 }
 
 bool
-scylla_multi_get_has_room(const ScyllaMultiGet *multi, const ScyllaProbe *probe)
+scylla_multi_get_can_join(const ScyllaMultiGet *multi, const ScyllaProbe *probe,
+						  const ScyllaProbe *first, int count)
 {
-	int same_len = measure_same(&probe->input);
+	int same_len = measure_same(&first->input);
 
-	return multi->count == 0 || (multi->count < multi->max_probes && multi->same.len == same_len &&
-								 memcmp(multi->same.data, probe->input.values, same_len) == 0);
-}
-
-static void
-copy_first(ScyllaMultiGet *multi, const ScyllaCursorInput *input)
-{
-	resetStringInfo(&multi->same);
-	appendBinaryStringInfo(&multi->same, input->values, measure_same(input));
-	resetStringInfo(&multi->key);
-	appendBinaryStringInfo(&multi->key, input->routing_key, (int) input->routing_key_len);
-	resetStringInfo(&multi->elements);
-	multi->value_count = input->value_count;
-}
-
-void
-scylla_multi_get_add(ScyllaMultiGet *multi, const ScyllaProbe *probe)
-{
-	const ScyllaCursorInput *input = &probe->input;
-	int same_len = measure_same(input);
-
-	if (multi->count == 0)
-		copy_first(multi, input);
-	appendBinaryStringInfo(&multi->elements, input->values + same_len,
-						   (int) input->values_len - same_len);
-	multi->count++;
+	return count < multi->max_probes && measure_same(&probe->input) == same_len &&
+		   memcmp(first->input.values, probe->input.values, same_len) == 0;
 }
 
 ScyllaProbe
-scylla_multi_get_take(ScyllaMultiGet *multi)
+scylla_multi_get_join(ScyllaMultiGet *multi, const ScyllaProbe *const *probes, int count)
 {
-	ScyllaProbe probe = {.variant = multi->shared};
-	uint8_t header[2 * LENGTH_BYTES];
+	ScyllaProbe joined = {.variant = multi->shared, .input = probes[0]->input};
+	int same_len = measure_same(&joined.input);
+	uint8_t header[2 * LENGTH_BYTES] = {0};
 
-	cql_put_u32(header, (uint32) multi->elements.len + LENGTH_BYTES);
-	cql_put_u32(header + LENGTH_BYTES, (uint32) multi->count);
 	resetStringInfo(&multi->values);
-	appendBinaryStringInfo(&multi->values, multi->same.data, multi->same.len);
+	appendBinaryStringInfo(&multi->values, joined.input.values, same_len);
 	appendBinaryStringInfo(&multi->values, (const char *) header, sizeof(header));
-	appendBinaryStringInfo(&multi->values, multi->elements.data, multi->elements.len);
-	probe.input.values = multi->values.data;
-	probe.input.values_len = (size_t) multi->values.len;
-	probe.input.value_count = multi->value_count;
-	probe.input.routing_key = multi->key.data;
-	probe.input.routing_key_len = (size_t) multi->key.len;
-	multi->count = 0;
-	return probe;
+	for (int i = 0; i < count; i++)
+		appendBinaryStringInfo(&multi->values, probes[i]->input.values + same_len,
+							   (int) probes[i]->input.values_len - same_len);
+	cql_put_u32(header, (uint32) (multi->values.len - same_len - LENGTH_BYTES));
+	cql_put_u32(header + LENGTH_BYTES, (uint32) count);
+	memcpy(multi->values.data + same_len, header, sizeof(header));
+	joined.input.values = multi->values.data;
+	joined.input.values_len = (size_t) multi->values.len;
+	return joined;
 }

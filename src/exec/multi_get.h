@@ -10,6 +10,10 @@
 
 #include "exec/setup.h"
 
+/* As many probes as servers take even where their guardrails are narrow; and each reader looks
+ * through all rows of the page. */
+#define SCYLLA_MULTI_GET_MAX 25
+
 typedef struct ScyllaMultiGet ScyllaMultiGet;
 
 /* The arm that asks for several values of its last condition at once; in CurrentMemoryContext. */
@@ -19,16 +23,15 @@ extern const ScyllaScanArm *scylla_multi_get_arm(const ScyllaScanArm *arm);
  * requests. */
 extern ScyllaMultiGet *scylla_multi_get_new(ScyllaScanSetup *setup);
 
-/* Whether the probe can ever go with others; and whether with those that were added since the last
- * take(). */
+/* Whether the probe can ever go with others; and whether with so many that the first one leads. */
 extern bool scylla_multi_get_is_for(const ScyllaMultiGet *multi, const ScyllaProbe *probe);
-extern bool scylla_multi_get_has_room(const ScyllaMultiGet *multi, const ScyllaProbe *probe);
+extern bool scylla_multi_get_can_join(const ScyllaMultiGet *multi, const ScyllaProbe *probe,
+									  const ScyllaProbe *first, int count);
 
-/* Add a probe that there is room for; it is copied. */
-extern void scylla_multi_get_add(ScyllaMultiGet *multi, const ScyllaProbe *probe);
-
-/* One probe for all that were added, and begin anew. Valid until the next add(). */
-extern ScyllaProbe scylla_multi_get_take(ScyllaMultiGet *multi);
+/* One probe for several that can join each other. Valid until the next join(), and as long as the
+ * first of them. */
+extern ScyllaProbe scylla_multi_get_join(ScyllaMultiGet *multi, const ScyllaProbe *const *probes,
+										 int count);
 
 /* The cell by which a probe's rows are told, in the plan's shared_column. It lies within the input's
  * values. */
