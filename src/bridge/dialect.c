@@ -11,25 +11,20 @@
 
 #define NS_PER_MILLISECOND INT64CONST(1000000)
 
-/* A session that was not connected is so once a text was prepared. */
+bool
+scylla_has_dialect(ScyllaSession *session, const char *cql, const ScyllaReportContext *about)
+{
+	if (!cql_session_is_scylla(session->cql))
+		scylla_statement_release(scylla_prepare(session, cql, about));
+	return cql_session_is_scylla(session->cql);
+}
+
 ScyllaStatement *
 scylla_prepare_read(ScyllaSession *session, const char *cql, ScyllaReadWords *words,
 					const ScyllaReportContext *about)
 {
-	bool has_words = words->is_bypassing || words->is_timed;
-	ScyllaStatement *statement = NULL;
-
-	if (!has_words || !cql_session_is_scylla(session->cql))
-		statement = scylla_prepare(session, cql, about);
-	if (!has_words)
-		return statement;
-	if (!cql_session_is_scylla(session->cql))
-	{
+	if ((words->is_bypassing || words->is_timed) && !scylla_has_dialect(session, cql, about))
 		*words = (ScyllaReadWords) {0};
-		return statement;
-	}
-	if (statement != NULL)
-		scylla_statement_release(statement);
 	return scylla_prepare(session,
 						  psprintf("%s%s%s", cql, words->is_bypassing ? " BYPASS CACHE" : "",
 								   words->is_timed ? " USING TIMEOUT ?" : ""),
@@ -62,12 +57,8 @@ scylla_is_time_short(const ScyllaSession *session)
 }
 
 const char *
-scylla_add_timeout(ScyllaSession *session, const char *cql, const ScyllaReportContext *about)
+scylla_add_timeout(const ScyllaSession *session, const char *cql)
 {
-	if (!cql_session_is_scylla(session->cql))
-		scylla_statement_release(scylla_prepare(session, cql, about));
-	if (!cql_session_is_scylla(session->cql))
-		return cql;
 	return psprintf("%s USING TIMEOUT " INT64_FORMAT "ms", cql, get_left_ms(session));
 }
 

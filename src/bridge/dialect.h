@@ -15,6 +15,11 @@ typedef struct ScyllaReadWords
 	bool is_timed; /* the last bind variable is the timeout: a cursor's spec says so, too */
 } ScyllaReadWords;
 
+/* Whether the server reads them. A session that is not connected yet is so once a text was prepared,
+ * one that both servers read: this one. As scylla_prepare(). */
+extern bool scylla_has_dialect(ScyllaSession *session, const char *cql,
+							   const ScyllaReportContext *about);
+
 /*
  * Prepare a SELECT with those words where ScyllaDB reads it, and without them where Cassandra does:
  * *words then has none. As scylla_prepare().
@@ -23,12 +28,9 @@ extern ScyllaStatement *scylla_prepare_read(ScyllaSession *session, const char *
 											ScyllaReadWords *words,
 											const ScyllaReportContext *about);
 
-/*
- * The same for a text that takes the timeout as a literal at its end only, as TRUNCATE does: the time
- * is that of a request that leaves now.
- */
-extern const char *scylla_add_timeout(ScyllaSession *session, const char *cql,
-									  const ScyllaReportContext *about);
+/* A text that takes the timeout as a literal at its end only, as TRUNCATE does: the time is that of a
+ * request that leaves now. */
+extern const char *scylla_add_timeout(const ScyllaSession *session, const char *cql);
 
 /* Whether there is a time to tell, with option server_timeout: under statement_timeout. */
 extern bool scylla_is_timed(bool has_server_timeout);

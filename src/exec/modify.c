@@ -431,8 +431,9 @@ truncate_table(Relation relation)
 	int level = scylla_transaction_level();
 
 	scylla_session_pin(session, CurrentMemoryContext);
-	if (scylla_is_timed(options->has_server_timeout))
-		spec.cql = scylla_add_timeout(session, spec.cql, &spec.about);
+	if (scylla_is_timed(options->has_server_timeout) &&
+		scylla_has_dialect(session, spec.cql, &spec.about))
+		spec.cql = scylla_add_timeout(session, spec.cql);
 	cursor = scylla_cursor_new(&spec);
 	scylla_cursor_start(cursor, &(ScyllaCursorInput) {0});
 	scylla_transaction_count(level, 1);

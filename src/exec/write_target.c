@@ -83,31 +83,23 @@ make_report(const ScyllaWriteTable *table)
 								  .argument = table};
 }
 
-static void
-prepare_text(const ScyllaWriteTable *table, ScyllaWriteTarget *target, ScyllaModifyWords words)
-{
-	ScyllaReportContext about = make_report(table);
-	char *cql = scylla_modify_plan_cql(table->plan, target->kind, words, target->order);
-
-	if (target->statement != NULL)
-		scylla_statement_release(target->statement);
-	target->statement = scylla_prepare(table->session, cql, &about);
-}
-
 /* In the dialect of whom the session is connected to, as scylla_prepare_read() does. */
 static void
 prepare_once(const ScyllaWriteTable *table, ScyllaWriteTarget *target)
 {
-	bool is_timed = scylla_is_timed(table->plan->has_server_timeout);
+	ScyllaReportContext about = make_report(table);
+	const ScyllaModifyPlan *plan = table->plan;
+	char *cql = scylla_modify_plan_cql(plan, target->kind, SCYLLA_WORDS_PLAIN, target->order);
 
 	target->timeout = SCYLLA_TIMEOUT_NONE;
-	if (!is_timed || !cql_session_is_scylla(table->session->cql))
-		prepare_text(table, target, SCYLLA_WORDS_PLAIN);
-	if (!is_timed || !cql_session_is_scylla(table->session->cql))
-		return;
-	prepare_text(table, target, SCYLLA_WORDS_TIMED);
-	target->timeout =
-		scylla_modify_plan_inserts(table->plan) ? SCYLLA_TIMEOUT_LAST : SCYLLA_TIMEOUT_FIRST;
+	if (scylla_is_timed(plan->has_server_timeout) &&
+		scylla_has_dialect(table->session, cql, &about))
+	{
+		cql = scylla_modify_plan_cql(plan, target->kind, SCYLLA_WORDS_TIMED, target->order);
+		target->timeout =
+			scylla_modify_plan_inserts(plan) ? SCYLLA_TIMEOUT_LAST : SCYLLA_TIMEOUT_FIRST;
+	}
+	target->statement = scylla_prepare(table->session, cql, &about);
 }
 
 /* A statement that was prepared before the remote table changed is prepared again. */
@@ -120,6 +112,7 @@ prepare_statement(const ScyllaWriteTable *table, ScyllaWriteTarget *target)
 	if (!has_drift(table, target, &drift))
 		return;
 	scylla_statement_forget(table->session, target->statement);
+	scylla_statement_release(target->statement);
 	prepare_once(table, target);
 	if (has_drift(table, target, &drift))
 	{
