@@ -328,6 +328,7 @@ make_session(Oid serverid, Oid userid)
 	if (contacts.unresolved.len > 0)
 		entry->unresolved = MemoryContextStrdup(entry->context, contacts.unresolved.data);
 	entry->session.request_timeout_ms = options->request_timeout_ms;
+	entry->session.max_retries = options->max_retries;
 	entry->session.batch_bytes = SCYLLA_BATCH_MAX_BYTES;
 	take_descriptor(entry);
 	open_cql_session(entry, options, &contacts);

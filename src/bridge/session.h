@@ -21,6 +21,7 @@ typedef struct ScyllaSession
 	char *server_name;
 	cql_session *cql;
 	int request_timeout_ms;
+	int max_retries;
 	size_t batch_bytes; /* that a batch of rows may have: less, where the servers take less */
 	/* Rises whenever what is known of the remote schema may be old: refresh, drift, DDL. No two
 	 * sessions of a backend ever have the same. */

@@ -111,6 +111,12 @@ scylla_write_batch_add(ScyllaWriteBatch *batch, const ScyllaWrite *write)
 }
 
 void
+scylla_write_batch_doubt(ScyllaWriteBatch *batch)
+{
+	batch->write.is_doubtful = true;
+}
+
+void
 scylla_write_batch_clear(ScyllaWriteBatch *batch)
 {
 	batch->count = 0;

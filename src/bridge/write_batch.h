@@ -1,7 +1,7 @@
 /*
  * Consecutive rows of one partition, gathered to go as one unlogged batch: to the server they are one
  * write instead of many. Memory is that of the context current at scylla_write_batch_new(). What was
- * sent stays until it is cleared, for a batch that is refused goes again row by row.
+ * sent stays until it is cleared, for a batch that fails goes again row by row.
  *
  * A batch has one timestamp, so that nothing tells which of two of its writes is the later one: no two
  * of its rows have the same key.
@@ -33,6 +33,8 @@ extern bool scylla_write_batch_takes(const ScyllaWriteBatch *batch, const Scylla
 									 const ScyllaBatchLimits *limits);
 /* Copies the row, which it takes. */
 extern void scylla_write_batch_add(ScyllaWriteBatch *batch, const ScyllaWrite *write);
+/* It may have been applied: its rows say so. */
+extern void scylla_write_batch_doubt(ScyllaWriteBatch *batch);
 extern void scylla_write_batch_clear(ScyllaWriteBatch *batch);
 
 extern int scylla_write_batch_count(const ScyllaWriteBatch *batch);

@@ -36,6 +36,8 @@ typedef struct WriterSlot
 	cql_statement *statement; /* borrowed */
 	size_t values_len;
 	bool *is_applied;
+	bool is_idempotent;
+	bool is_doubtful; /* sent before, in a batch that may have been applied */
 	uint32 partition; /* hash of the routing key, of a conditional write */
 	int rows;
 	char *key; /* of the only row */
@@ -63,7 +65,7 @@ struct ScyllaWriter
 	size_t unsent_bytes;
 	ScyllaWriteBatch *batch;  /* rows that are not sent yet */
 	ScyllaBatchLimits limits; /* of a batch */
-	List *refused;            /* batches whose rows are to be sent again, one by one */
+	List *withdrawn;          /* batches whose rows are to be sent again, one by one */
 	StringInfoData timed;     /* the values of a row with its timeout */
 	cql_result *result;       /* while it is looked at */
 	bool has_warned;
@@ -156,7 +158,9 @@ note_success(ScyllaWriter *writer, const WriterSlot *slot)
 static void
 note_failure(ScyllaWriter *writer, const cql_error *error, const WriterSlot *slot)
 {
-	if (error->may_be_applied)
+	bool is_unknown = error->may_be_applied || slot->is_doubtful;
+
+	if (is_unknown)
 		writer->counters.unknown += slot->rows;
 	else
 	{
@@ -167,29 +171,37 @@ note_failure(ScyllaWriter *writer, const cql_error *error, const WriterSlot *slo
 		return;
 	writer->has_failed = true;
 	writer->error = *error;
+	writer->error.may_be_applied = is_unknown;
 	writer->error_slot = *slot;
 }
 
-/* Whether it may be one row's fault, or only their number's: the server has looked at what it was to
- * write, and not begun. */
+/* Whether a batch is to go again row by row: it may be one row's fault, or only their number's. */
 static bool
-is_refused(const WriterSlot *slot, const cql_error *error)
+goes_again(const ScyllaWriter *writer, const WriterSlot *slot, const cql_error *error)
 {
-	return slot->rows > 1 && error->kind == CQL_ERROR_SERVER &&
-		   error->server_code == CQL_SERVER_INVALID && !error->may_be_applied;
+	if (slot->rows == 1 || error->kind != CQL_ERROR_SERVER || writer->has_failed)
+		return false;
+	if (error->may_be_applied)
+		return slot->is_idempotent && writer->spec.session->max_retries > 0;
+	return error->server_code == CQL_SERVER_INVALID;
 }
 
-/* As if it had not been sent. If there were too many bytes, fewer may pass. */
+/* A refused one as if it had not been sent. If it had too many bytes, fewer may pass. */
 static void
-withdraw_batch(ScyllaWriter *writer, WriterSlot *slot)
+withdraw_batch(ScyllaWriter *writer, WriterSlot *slot, bool is_doubtful)
 {
 	MemoryContext caller = MemoryContextSwitchTo(writer->context);
 	size_t fewer_bytes = Max(slot->values_len / 2, SCYLLA_BATCH_MIN_BYTES);
 
-	writer->counters.sent -= slot->rows;
-	scylla_transaction_count(writer->level, -slot->rows);
-	writer->limits.bytes = Min(writer->limits.bytes, fewer_bytes);
-	writer->refused = lappend(writer->refused, slot->batch);
+	if (is_doubtful)
+		scylla_write_batch_doubt(slot->batch);
+	else
+	{
+		writer->counters.sent -= slot->rows;
+		scylla_transaction_count(writer->level, -slot->rows);
+		writer->limits.bytes = Min(writer->limits.bytes, fewer_bytes);
+	}
+	writer->withdrawn = lappend(writer->withdrawn, slot->batch);
 	slot->batch = NULL;
 	MemoryContextSwitchTo(caller);
 }
@@ -212,8 +224,8 @@ settle_slot(ScyllaWriter *writer, int index)
 	cql_request_free(settled.request);
 	if (status == CQL_OK)
 		note_success(writer, slot);
-	else if (is_refused(slot, &error) && !writer->has_failed)
-		withdraw_batch(writer, slot);
+	else if (goes_again(writer, slot, &error))
+		withdraw_batch(writer, slot, error.may_be_applied);
 	else
 		note_failure(writer, &error, slot);
 }
@@ -333,6 +345,8 @@ keep_key(ScyllaWriter *writer, WriterSlot *slot, const ScyllaWrite *write)
 {
 	if (slot->key_size < write->key_len)
 	{
+		if (slot->key != NULL)
+			pfree(slot->key);
 		slot->key_size = 2 * write->key_len;
 		slot->key = MemoryContextAlloc(writer->context, slot->key_size);
 	}
@@ -379,6 +393,8 @@ reserve_slot(ScyllaWriter *writer, const ScyllaWrite *write)
 	slot->statement = write->statement;
 	slot->values_len = write->values_len;
 	slot->is_applied = write->is_applied;
+	slot->is_idempotent = write->is_idempotent;
+	slot->is_doubtful = write->is_doubtful;
 	return slot;
 }
 
@@ -414,8 +430,11 @@ submit_slot(ScyllaWriter *writer, WriterSlot *slot, const cql_request_spec *requ
 	while ((status = cql_request_submit(writer->spec.session->cql, request, &slot->request,
 										&error)) == CQL_BUSY)
 		scylla_wait_room(writer->spec.session->cql);
-	writer->counters.sent += slot->rows;
-	scylla_transaction_count(writer->level, slot->rows);
+	if (!slot->is_doubtful)
+	{
+		writer->counters.sent += slot->rows;
+		scylla_transaction_count(writer->level, slot->rows);
+	}
 	if (status != CQL_OK)
 	{
 		note_failure(writer, &error, slot);
@@ -498,7 +517,10 @@ send_write(ScyllaWriter *writer, const ScyllaWrite *write)
 		wait_for_partition(writer, partition);
 	}
 	if (writer->has_failed)
+	{
+		writer->counters.unknown += write->is_doubtful ? 1 : 0;
 		return;
+	}
 	slot = reserve_slot(writer, write);
 	slot->partition = partition;
 	add_timeout(writer, write->timeout, &request);
@@ -521,13 +543,13 @@ send_batch(ScyllaWriter *writer)
 }
 
 static void
-send_refused(ScyllaWriter *writer)
+send_withdrawn(ScyllaWriter *writer)
 {
-	while (writer->refused != NIL && !writer->has_failed)
+	while (writer->withdrawn != NIL)
 	{
-		ScyllaWriteBatch *batch = llast(writer->refused);
+		ScyllaWriteBatch *batch = llast(writer->withdrawn);
 
-		writer->refused = list_delete_last(writer->refused);
+		writer->withdrawn = list_delete_last(writer->withdrawn);
 		for (int i = 0; i < scylla_write_batch_count(batch); i++)
 		{
 			ScyllaWrite write = scylla_write_batch_row(batch, i);
@@ -548,7 +570,7 @@ scylla_writer_submit(ScyllaWriter *writer, const ScyllaWrite *write)
 		scylla_write_batch_add(writer->batch, write);
 	else
 		send_write(writer, write);
-	send_refused(writer);
+	send_withdrawn(writer);
 	if (writer->has_failed)
 		fail(writer);
 }
@@ -561,9 +583,9 @@ settle_all(ScyllaWriter *writer)
 	send_batch(writer);
 	do
 	{
-		send_refused(writer);
+		send_withdrawn(writer);
 		wait_until(writer, is_drained);
-	} while (writer->refused != NIL && !writer->has_failed);
+	} while (writer->withdrawn != NIL);
 }
 
 void

@@ -1,6 +1,6 @@
 /*
  * A statement's writes: many in flight at once, each acknowledged before the statement ends. Rows that
- * go together in a batch and are refused go again one by one, so that the error is about one of them.
+ * go together in a batch that fails go again one by one, so that the error is about one of them.
  *
  * Made in CurrentMemoryContext, and given up by its reset: what is in flight then may or may not
  * be applied, and counts as written for the WARNING of an aborted transaction.
@@ -56,6 +56,7 @@ typedef struct ScyllaWrite
 	int64 timestamp_us;
 	uint64 turn; /* of the backend's timestamps: which one it got */
 	bool is_idempotent;
+	bool is_doubtful; /* goes again, and the first time it may have been applied */
 	/* the same without a timeout, for a request that it shares with rows of other keys in its partition,
 	 * and for which all have one timestamp; NULL: it goes alone */
 	cql_statement *shared;

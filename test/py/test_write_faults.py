@@ -89,8 +89,38 @@ def is_batch(body):
     return body[0] == 1
 
 
+def is_row_5(body):
+    """Of the partition whose batch is spoiled, alone."""
+    return not is_batch(body) and struct.pack(">ii", 4, 5) in body
+
+
 def test_batch_that_times_out(table, proxy, driver):
-    """64 rows of a partition share a request and what becomes of it; the error tells from where to where."""
+    """64 rows of a partition share a request and what becomes of it, so they go again one by one."""
+    proxy.rule = lambda _number, body: write_timeout() if ROW_5_37 in body else None
+    found = failure(table, WIDE)
+    assert_error(found, "08007", "a write timed out", "key p = 5, c = 37.", "The write may have been applied")
+    sent, written, unknown, refused = counts(found)
+    assert (unknown, refused) == (1, 0) and sent == written + 1
+    present = wide_keys(driver)
+    assert len(present) == written and {(5, c) for c in range(37)} <= present and (5, 37) not in present
+    proxy.rule = None
+    query(table, WIDE)
+    assert wide_keys(driver) == WIDE_ROWS
+
+
+def test_batch_that_times_out_once(table, proxy, driver):
+    """More often than a request is repeated, and still each row is written in the end."""
+    proxy.rule = lambda _number, body: write_timeout() if is_batch(body) and ROW_5_37 in body else None
+    with table.cursor() as cursor:
+        cursor.execute(WIDE)
+        assert cursor.statusmessage == "INSERT 0 2000"
+    assert wide_keys(driver) == WIDE_ROWS
+
+
+def test_batch_without_retries(table, proxy, driver):
+    """Nothing goes twice then; the error tells from which row to which."""
+    [(server,)] = query(table, "SELECT current_schema()")
+    query(table, "ALTER SERVER %s OPTIONS (ADD retries '0')" % server)
     proxy.rule = lambda _number, body: write_timeout() if ROW_5_37 in body else None
     found = failure(table, WIDE)
     assert_error(found, "08007", "key p = 5, c = 0 to p = 5, c = 63 (64 rows in a batch)")
@@ -98,9 +128,22 @@ def test_batch_that_times_out(table, proxy, driver):
     assert (unknown, refused) == (64, 0) and sent == written + 64
     present = wide_keys(driver)
     assert len(present) == written and not present & {(5, c) for c in range(64)}
-    proxy.rule = None
-    query(table, WIDE)
-    assert wide_keys(driver) == WIDE_ROWS
+
+
+def test_rows_of_a_batch_that_may_have_been_applied(table, proxy, driver):
+    """Each of them may have been, whatever becomes of it alone, and those that don't go again, too."""
+    def rule(_number, body):
+        if is_row_5(body):
+            return error(INVALID, "not alone")
+        return write_timeout() if ROW_5_37 in body else None
+
+    proxy.rule = rule
+    found = failure(table, WIDE)
+    assert_error(found, "22023", "not alone", "key p = 5, c = ", "The write may have been applied")
+    sent, written, unknown, refused = counts(found)
+    assert (unknown, refused) == (64, 0) and sent == written + 64
+    assert len(wide_keys(driver)) == written
+    assert any("%d rows were written or may have been" % sent in notice for notice in table.notices)
 
 
 def test_batch_that_is_refused(table, proxy, driver):
