@@ -63,13 +63,13 @@ def measure_best(name, *arguments):
 
 @contextlib.contextmanager
 def peer(*words):
-    """A stub or a recorder, as long as its standard input is open: the port that it serves."""
+    """A stub, a recorder or a front, as long as its standard input is open: the port that it serves."""
     process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
-        line = process.stdout.readline()
-        if not line:
+        ports = process.stdout.readline().split()
+        if not ports:
             raise RuntimeError("%s did not start" % words[0])
-        yield int(line)
+        yield int(ports[0])
     finally:
         process.stdin.close()
         process.wait()

@@ -39,7 +39,7 @@ bench_die_of(const char *what, const cql_error *error)
 /* ---- sessions ---- */
 
 void
-bench_open(Bench *bench, const char *host, const char *port)
+bench_open(Bench *bench, const char *host, const char *port, int connections)
 {
 	cql_contact contact = {.address_len = sizeof(struct sockaddr_in)};
 	struct sockaddr_in *address = (struct sockaddr_in *) &contact.address;
@@ -49,7 +49,8 @@ bench_open(Bench *bench, const char *host, const char *port)
 		.application_name = "scylla_fdw bench",
 		.connect_timeout_ms = 10000,
 		.request_timeout_ms = 60000,
-		.is_shard_aware = true,
+		.max_connections = connections,
+		.is_shard_aware = connections != 1,
 	};
 	cql_error error;
 

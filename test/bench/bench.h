@@ -29,8 +29,8 @@ typedef struct Bench
 extern void bench_die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 extern void bench_die_of(const char *what, const cql_error *error) __attribute__((noreturn));
 
-/* host is a numeric address. */
-extern void bench_open(Bench *bench, const char *host, const char *port);
+/* host is a numeric address. connections: at most; 1: a plain one; 0: a pool's, to each shard. */
+extern void bench_open(Bench *bench, const char *host, const char *port, int connections);
 extern void bench_close(Bench *bench);
 extern cql_statement *bench_prepare(Bench *bench, const char *cql);
 /* Submit, turning the loop while the session has no room. */

@@ -1,5 +1,5 @@
 /*
- * driver_points HOST PORT KEYS IN_FLIGHT SECONDS: prepared point reads by the driver alone, with
+ * driver_points HOST PORT KEYS IN_FLIGHT SECONDS [CONNECTIONS]: prepared point reads by the driver alone, with
  * that many in flight, of keys below KEYS (0 SECONDS: each key once). Every answer is read and
  * compared with the key that was asked for. Prints rate, CPU and allocations per request.
  */
@@ -88,13 +88,13 @@ main(int argc, char **argv)
 	long keys, in_flight, seconds, answered, allocations;
 	double wall, cpu;
 
-	if (argc != 6)
-		bench_die("usage: driver_points HOST PORT KEYS IN_FLIGHT SECONDS");
+	if (argc < 6 || argc > 7)
+		bench_die("usage: driver_points HOST PORT KEYS IN_FLIGHT SECONDS [CONNECTIONS]");
 	keys = bench_number(argv[3]);
 	in_flight = bench_number(argv[4]);
 	seconds = bench_number(argv[5]);
 	bench_count_allocations();
-	bench_open(&bench, argv[1], argv[2]);
+	bench_open(&bench, argv[1], argv[2], argc > 6 ? (int) bench_number(argv[6]) : 0);
 	statement = bench_prepare(&bench, SELECT);
 
 	wall = bench_wall_s();

@@ -94,7 +94,7 @@ read_socket(const char *host, const char *port, long pages)
 	cql_request *request;
 	Tally tally;
 
-	bench_open(&bench, host, port);
+	bench_open(&bench, host, port, 0);
 	statement = bench_prepare(&bench, SELECT);
 	begin(&tally);
 	request = ask_page(&bench, statement, NULL);

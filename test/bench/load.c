@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench.h"
 
@@ -52,6 +53,43 @@ make_values(long id, uint8_t *out)
 	return (size_t) (at + 4 - out);
 }
 
+/* Whether the rows' schema version is the one of those before; *seen is 16 bytes, the first's. */
+static bool
+has_version(Bench *bench, const char *cql, uint8_t *seen, bool *is_first)
+{
+	cql_request_spec spec = {.cql = cql, .consistency = CQL_CONSISTENCY_LOCAL_ONE};
+	cql_result *result = bench_take(bench, bench_submit(bench, &spec));
+	bool is_same = true;
+	cql_cell cell;
+
+	while (cql_result_next_row(result, &cell))
+	{
+		if (cell.len != 16)
+			bench_die("a schema version is no uuid");
+		if (*is_first)
+			memcpy(seen, cell.data, 16);
+		*is_first = false;
+		is_same = is_same && memcmp(seen, cell.data, 16) == 0;
+	}
+	cql_result_free(result);
+	return is_same;
+}
+
+/* Nodes that have not heard of a table refuse its rows. */
+static void
+await_agreement(Bench *bench)
+{
+	uint8_t seen[16];
+	bool is_first;
+
+	do
+	{
+		usleep(100000);
+		is_first = true;
+	} while (!has_version(bench, "SELECT schema_version FROM system.local", seen, &is_first) ||
+			 !has_version(bench, "SELECT schema_version FROM system.peers", seen, &is_first));
+}
+
 static void
 make_table(Bench *bench)
 {
@@ -59,6 +97,7 @@ make_table(Bench *bench)
 						 "{'class': 'NetworkTopologyStrategy', 'replication_factor': 1}");
 	bench_execute(bench, "CREATE TABLE " BENCH_TABLE
 						 " (id bigint PRIMARY KEY, n int, t timestamp, s text, m bigint)");
+	await_agreement(bench);
 }
 
 /* A window: each slot waits for its own answer before it is used again. */
@@ -103,7 +142,7 @@ main(int argc, char **argv)
 	if (argc != 5)
 		bench_die("usage: load HOST PORT ROWS IN_FLIGHT");
 	rows = bench_number(argv[3]);
-	bench_open(&bench, argv[1], argv[2]);
+	bench_open(&bench, argv[1], argv[2], 0);
 	bench_execute(&bench, "DROP KEYSPACE IF EXISTS " BENCH_KEYSPACE);
 	if (rows == 0)
 		return 0;

@@ -1,12 +1,13 @@
 """The servers of a run, a backend's figures among them."""
 import contextlib
+import ipaddress
 import math
 import os
 import re
 
 import psycopg2
 
-from base import HERE, PAGE_ROWS, measure, peer, progress, read, scratch, script
+from base import HERE, TOP, PAGE_ROWS, measure, peer, progress, read, scratch, script
 
 
 class Servers:
@@ -130,6 +131,20 @@ def process_cpu_s(pid):
     """User and system of all threads, in the clock's ticks."""
     fields = read("/proc/%d/stat" % pid).rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def sharded_cluster(nodes, shards):
+    """A cluster of its own, behind the front that makes ScyllaDB's of it: host and port of the front."""
+    progress("starting %d CQL servers" % nodes)
+    text = script("cassandra", "start", "--name", "bench-shards", "--nodes", str(nodes), "--owner", str(os.getpid()))
+    host, port = re.search(r"HOST=(\S+) SCYLLA_TEST_PORT=(\S+)", text).groups()
+    addresses = ["%s:%s" % (ipaddress.ip_address(host) + i, port) for i in range(nodes)]
+    try:
+        with peer(os.path.join(TOP, "test", "front", "front.py"), "--shards", str(shards), *addresses) as front:
+            yield host, front
+    finally:
+        script("cassandra", "stop", "--name", "bench-shards")
 
 
 servers = Servers()

@@ -1,14 +1,17 @@
-"""rows, wire, route, points: the driver alone."""
+"""rows, wire, route, points, shards: the driver alone."""
 import glob
 import hashlib
 import os
+import statistics
 
-from base import (HERE, PAGE_ROWS, PROGRAMS, RECORDED_KEYS, RECORDED_PAGES, ROUNDS, measure, measure_best, note,
+from base import (HERE, PAGE_ROWS, PROGRAMS, RECORDED_KEYS, RECORDED_PAGES, ROUNDS, measure, measure_best, median, note,
                   path_of, progress, read, stub)
 from report import at_least, at_most, demand
-from servers import recorder, servers
+from servers import recorder, servers, sharded_cluster
 
 ROUTED = 1000000
+SHARDED_KEYS = 20000
+SHARDED_SECONDS = 5
 WIRE_MB = 128
 
 
@@ -77,5 +80,20 @@ def part_points():
         spread = measure_best("driver_points", "127.0.0.1", port, RECORDED_KEYS, in_flight, 1)
     share = spread["rate"] / figures["rate"]
     note("the same from 2 nodes of 2 shards, %d in flight" % in_flight,
-         "%.0f k/s, %.2f us CPU, %.2f of one connection's rate" % (spread["rate"] / 1e3, spread["cpu_us"], share),
-         at_least(0.9, share))
+         "%.0f k/s, %.2f us CPU, %.2f of one connection's rate" % (spread["rate"] / 1e3, spread["cpu_us"], share))
+
+
+def part_shards():
+    """In turn with one plain connection to the same nodes through the same front."""
+    if "SCYLLA_TEST_HOST" in os.environ:
+        return
+    with sharded_cluster(nodes=2, shards=2) as front:
+        measure("load", *front, SHARDED_KEYS, 64)
+        runs = [[measure("driver_points", *front, SHARDED_KEYS, 256, SHARDED_SECONDS, connections)
+                 for connections in (0, 1)] for _ in range(ROUNDS + 1)][1:]
+    shares = [pool["rate"] / plain["rate"] for pool, plain in runs]
+    pool, plain = runs[shares.index(statistics.median_low(shares))]
+    note("prepared point reads of 2 nodes of 2 shards through the front, 256 in flight",
+         "%.2f k/s, %.1f us CPU each; %.2f of one plain connection's %.2f k/s, %.1f us"
+         % (pool["rate"] / 1e3, pool["cpu_us"], median(shares), plain["rate"] / 1e3, plain["cpu_us"]),
+         at_least(0.9, median(shares)))
