@@ -108,6 +108,7 @@ scylla_write_batch_add(ScyllaWriteBatch *batch, const ScyllaWrite *write)
 	row->key_end = batch->keys.len;
 	row->key_hash = hash_key(write);
 	batch->turn = write->turn;
+	batch->write.is_idempotent &= write->is_idempotent;
 }
 
 void

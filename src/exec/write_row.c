@@ -321,16 +321,26 @@ make_routing_key(ScyllaRowWriter *rows)
 	rows->routing_key.len = (int) len;
 }
 
-/* Twice the same is once, but for what adds to what stands there (also to a set, which nobody here
- * tells from a list). */
+/*
+ * Twice the same is once, but for what adds to what stands there (also to a set). A list that is
+ * assigned, too: CQL takes away what is older, and adds elements, which go by a number that each try
+ * gets anew.
+ */
 static bool
-is_idempotent(const ScyllaModifyPlan *plan)
+is_idempotent(const ScyllaRowWriter *rows)
 {
+	const ScyllaModifyPlan *plan = rows->table.plan;
+
 	if (plan->is_conditional || plan->is_counter)
 		return false;
 	for (int i = 0; i < plan->column_count; i++)
-		if (scylla_modify_is_delta(plan->columns[i].assign))
+	{
+		const ScyllaRowValue *value = &rows->values[i];
+
+		if (scylla_modify_is_delta(plan->columns[i].assign) ||
+			(plan->columns[i].is_list && !value->is_null && !value->is_left_out))
 			return false;
+	}
 	return true;
 }
 
@@ -369,10 +379,9 @@ choose_statements(const ScyllaRowWriter *rows, const ScyllaWriteTarget *target, 
 void
 scylla_row_writer_send(ScyllaRowWriter *rows, bool *is_applied)
 {
-	const ScyllaModifyPlan *plan = rows->table.plan;
 	MemoryContext caller;
 	const StringInfoData *values;
-	ScyllaWrite write = {.is_applied = is_applied, .is_idempotent = is_idempotent(plan)};
+	ScyllaWrite write = {.is_applied = is_applied, .is_idempotent = is_idempotent(rows)};
 
 	rows->target = get_target(rows, choose_target(rows));
 	caller = MemoryContextSwitchTo(rows->row_context);

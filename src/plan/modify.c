@@ -186,6 +186,8 @@ add_column(ModifyMaker *maker, const ScyllaColumn *column, ScyllaAssign assign)
 	out->value_type = column->type;
 	out->value_typmod = column->typmod;
 	out->is_named = assign == SCYLLA_ASSIGN_KEY || is_named(maker, column);
+	out->is_list = column->cql_type != NULL && column->cql_type->id == CQL_TYPE_LIST &&
+				   !column->cql_type->is_frozen;
 }
 
 /* A column of option using, where the statement gives it a value or something else may. */

@@ -41,7 +41,8 @@ encode_column(const ScyllaModifyColumn *column)
 
 	packed = lappend(packed, makeInteger(column->is_named));
 	packed = lappend(packed, makeInteger((int) column->value_type));
-	return lappend(packed, makeInteger(column->value_typmod));
+	packed = lappend(packed, makeInteger(column->value_typmod));
+	return lappend(packed, makeInteger(column->is_list));
 }
 
 static void
@@ -55,6 +56,7 @@ decode_column(List *packed, ScyllaModifyColumn *column)
 	column->is_named = intVal(list_nth(packed, 5)) != 0;
 	column->value_type = (Oid) intVal(list_nth(packed, 6));
 	column->value_typmod = intVal(list_nth(packed, 7));
+	column->is_list = intVal(list_nth(packed, 8)) != 0;
 }
 
 List *

@@ -48,6 +48,8 @@ typedef struct ScyllaModifyColumn
 	 * change them, and are left out of a row where it has not.
 	 */
 	bool is_named;
+	/* Not frozen: what is written twice with one timestamp has its elements twice. */
+	bool is_list;
 } ScyllaModifyColumn;
 
 /* The two CQL texts that a plan can have. */

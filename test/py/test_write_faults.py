@@ -20,6 +20,8 @@ def keyspace(make_keyspace, driver):
     driver.execute("CREATE TABLE py_faults.t (k int PRIMARY KEY, v text)")
     driver.execute("CREATE TABLE py_faults.hits (k int PRIMARY KEY, n counter)")
     driver.execute("CREATE TABLE py_faults.wide (p int, c int, v text, PRIMARY KEY (p, c))")
+    driver.execute("CREATE TABLE py_faults.several (p int, c int, l list<int>, s set<int>, f frozen<list<int>>, "
+                   "PRIMARY KEY (p, c))")
     return connection
 
 
@@ -36,6 +38,7 @@ def table(keyspace, driver, proxy, pg, make_server, make_mapping):
     driver.execute("TRUNCATE py_faults.t")
     driver.execute("TRUNCATE py_faults.hits")
     driver.execute("TRUNCATE py_faults.wide")
+    driver.execute("TRUNCATE py_faults.several")
     connection = pg()
     server = make_server(proxy.port, keyspace="py_faults", request_timeout="1min")
     make_mapping(server)
@@ -234,6 +237,28 @@ def test_counters_are_never_repeated(table, proxy, driver):
     rows = dict(driver.execute("SELECT k, n FROM py_faults.hits"))
     assert set(rows.values()) <= {1}
     assert written <= len(rows) <= written + unknown
+
+
+@pytest.mark.parametrize("verdict, first, tries", [(CUT, 3, 2), (write_timeout(), 1, 4)], ids=["row", "batch"])
+@pytest.mark.parametrize("columns, values, is_repeated", [
+    ("s, f", "'{1,2}', '{1,2}'", True), ("l, s", "NULL, '{1}'", True), ("l, s", "'{1,2}', NULL", False),
+    ("l", "CASE WHEN g = 3 THEN '{1}'::int[] END", False)], ids=["set", "no list", "list", "one list"])
+def test_lists_are_never_repeated(verdict, first, tries, columns, values, is_repeated, table, proxy, driver):
+    """CQL gives the elements of a list numbers anew each time, so that they would be there twice."""
+    seen = []
+
+    def rule(_number, body):
+        seen.append(body)
+        return verdict if len(seen) == 1 else None
+
+    proxy.rule = rule
+    statement = "INSERT INTO several (p, c, %s) SELECT 1, g, %s FROM generate_series(%d, 3) g" % (columns, values, first)
+    if is_repeated:
+        query(table, statement)
+    else:
+        assert_error(failure(table, statement), "08007", "key p = 1, c = ", "The write may have been applied")
+    assert len(seen) == (tries if is_repeated else 1)
+    assert len(driver.execute("SELECT c FROM py_faults.several")) == (4 - first if is_repeated else 0)
 
 
 def test_write_timeout_on_one_row(table, proxy, driver):
