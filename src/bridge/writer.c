@@ -1,6 +1,9 @@
 /*
  * The window of writes in flight: submit, hold back, take what has ended, drain.
  *
+ * A wait may end in an error that the statement outlives, for it may be a function of its own that
+ * waits: whatever is not sent yet stays where it waits until it is submitted.
+ *
  * Whatever has ended is taken in any order, so that a slow node holds back its own rows only. The
  * first failure ends the statement; its error is raised when the outcome of every row that was sent
  * is known, since it tells how many were written.
@@ -66,6 +69,7 @@ struct ScyllaWriter
 	ScyllaWriteBatch *batch;  /* rows that are not sent yet */
 	ScyllaBatchLimits limits; /* of a batch */
 	List *withdrawn;          /* batches whose rows are to be sent again, one by one */
+	int sent_again;           /* of the first of them */
 	StringInfoData timed;     /* the values of a row with its timeout */
 	cql_result *result;       /* while it is looked at */
 	bool has_warned;
@@ -354,16 +358,24 @@ keep_key(ScyllaWriter *writer, WriterSlot *slot, const ScyllaWrite *write)
 	slot->key_len = write->key_len;
 }
 
+static void
+make_spare(const ScyllaWriter *writer, WriterSlot *slot)
+{
+	MemoryContext caller = MemoryContextSwitchTo(writer->context);
+
+	if (slot->batch == NULL)
+		slot->batch = scylla_write_batch_new();
+	MemoryContextSwitchTo(caller);
+}
+
 /* A batch that is in flight is kept as it is, and another one gathers what comes. */
 static void
 keep_batch(ScyllaWriter *writer, WriterSlot *slot)
 {
-	MemoryContext caller = MemoryContextSwitchTo(writer->context);
-	ScyllaWriteBatch *next = slot->batch != NULL ? slot->batch : scylla_write_batch_new();
+	ScyllaWriteBatch *spare = slot->batch;
 
 	slot->batch = writer->batch;
-	writer->batch = next;
-	MemoryContextSwitchTo(caller);
+	writer->batch = spare;
 }
 
 /* Behind those in flight. */
@@ -386,7 +398,7 @@ reserve_slot(ScyllaWriter *writer, const ScyllaWrite *write)
 	}
 	slot = &writer->slots[writer->in_flight];
 	if (write->more_rows > 0)
-		keep_batch(writer, slot);
+		make_spare(writer, slot);
 	else
 		keep_key(writer, slot, write);
 	slot->rows = 1 + write->more_rows;
@@ -430,6 +442,8 @@ submit_slot(ScyllaWriter *writer, WriterSlot *slot, const cql_request_spec *requ
 	while ((status = cql_request_submit(writer->spec.session->cql, request, &slot->request,
 										&error)) == CQL_BUSY)
 		scylla_wait_room(writer->spec.session->cql);
+	if (slot->rows > 1)
+		keep_batch(writer, slot);
 	if (!slot->is_doubtful)
 	{
 		writer->counters.sent += slot->rows;
@@ -527,7 +541,6 @@ send_write(ScyllaWriter *writer, const ScyllaWrite *write)
 	submit_slot(writer, slot, &request);
 	writer->unsent_rows += 1 + write->more_rows;
 	writer->unsent_bytes += write->values_len;
-	turn_now_and_then(writer);
 }
 
 static void
@@ -540,6 +553,7 @@ send_batch(ScyllaWriter *writer)
 	write = scylla_write_batch_all(writer->batch);
 	send_write(writer, &write);
 	scylla_write_batch_clear(writer->batch);
+	turn_now_and_then(writer);
 }
 
 static void
@@ -547,15 +561,18 @@ send_withdrawn(ScyllaWriter *writer)
 {
 	while (writer->withdrawn != NIL)
 	{
-		ScyllaWriteBatch *batch = llast(writer->withdrawn);
+		ScyllaWriteBatch *batch = linitial(writer->withdrawn);
 
-		writer->withdrawn = list_delete_last(writer->withdrawn);
-		for (int i = 0; i < scylla_write_batch_count(batch); i++)
+		while (writer->sent_again < scylla_write_batch_count(batch))
 		{
-			ScyllaWrite write = scylla_write_batch_row(batch, i);
+			ScyllaWrite write = scylla_write_batch_row(batch, writer->sent_again);
 
 			send_write(writer, &write);
+			writer->sent_again++;
+			turn_now_and_then(writer);
 		}
+		writer->withdrawn = list_delete_first(writer->withdrawn);
+		writer->sent_again = 0;
 		scylla_write_batch_free(batch);
 	}
 }
@@ -569,7 +586,10 @@ scylla_writer_submit(ScyllaWriter *writer, const ScyllaWrite *write)
 	if (scylla_write_batch_takes(writer->batch, write, &writer->limits))
 		scylla_write_batch_add(writer->batch, write);
 	else
+	{
 		send_write(writer, write);
+		turn_now_and_then(writer);
+	}
 	send_withdrawn(writer);
 	if (writer->has_failed)
 		fail(writer);

@@ -1,6 +1,7 @@
 """Writes while something goes wrong, by a proxy before the server: what was reported as written is
 there, what failed is named, and the same statement run again converges."""
 
+import queue
 import re
 import struct
 
@@ -8,7 +9,7 @@ import psycopg2
 import pytest
 
 from proxy import CUT, INVALID, OVERLOADED, Proxy, error, write_timeout
-from support import assert_error, failure, query, words
+from support import Running, assert_error, failure, query, wait_until, wait_until_waiting, words
 
 COUNTS = re.compile(r"Of the (\d+) rows that the statement has sent, (\d+) were written, (\d+) may have been, "
                     r"and (\d+) were not\.")
@@ -339,6 +340,31 @@ def test_copy_names_its_row(table, proxy, driver, tmp_path):
             cursor.copy_expert("COPY t FROM STDIN", file)
     assert raised.value.pgcode == "08007" and key_of(raised.value) == 222
     assert 222 not in assert_honest(raised.value, driver, 500)
+
+
+def test_cancel_that_a_function_outlives(table, proxy, driver, pg):
+    """It waits for the rows before it, and is cancelled while one of their batches is about to go again."""
+    control = pg()
+    verdicts = queue.Queue()
+    query(table, "ALTER FOREIGN TABLE wide OPTIONS (ADD max_in_flight '64');"
+                 "CREATE FUNCTION see(c int) RETURNS text LANGUAGE plpgsql AS $$ BEGIN IF c = 69 THEN PERFORM FROM t; END IF;"
+                 "RETURN 'v'; EXCEPTION WHEN query_canceled THEN RETURN 'cancelled'; END $$")
+    query(table, "SELECT see(69)")
+    proxy.rule = lambda _number, _body: verdicts.get()
+    running = Running(table, "INSERT INTO wide SELECT 1, g, see(g) FROM generate_series(1, 100) g")
+    verdicts.put(error(INVALID, "not together"))
+    verdicts.put(error(INVALID, "not together"))
+    # 16 batches of 4 fill the window, and two of them leave it; then more than they had is to go.
+    wait_until(lambda: query(control, "SELECT rows_sent FROM scylla_write_progress WHERE pid = %d" % running.pid) == [(56,)])
+    wait_until_waiting(control, running.pid)
+    query(control, "SELECT pg_cancel_backend(%d)" % running.pid)
+    wait_until(lambda: not query(control, "SELECT 1 FROM pg_locks WHERE pid = %d AND relation IN "
+                                          "(SELECT oid FROM pg_class WHERE relname = 't')" % running.pid))
+    proxy.rule = None
+    verdicts.put(None)
+    assert running.join().error is None
+    assert dict(driver.execute("SELECT c, v FROM py_faults.wide")) == {
+        c: "cancelled" if c == 69 else "v" for c in range(1, 101)}
 
 
 def test_statement_timeout(table, proxy, driver):
