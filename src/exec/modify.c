@@ -122,6 +122,9 @@ get_rows(ScyllaModifyState *modify)
 		MemoryContext caller = MemoryContextSwitchTo(modify->context);
 		ScyllaSession *session = scylla_session_get(modify->plan->serverid, modify->userid);
 
+		/* It reads what others write. */
+		if (modify->plan->is_conditional)
+			scylla_writers_settle(modify->estate);
 		modify->rows = scylla_row_writer_new(modify->plan, modify->result->ri_RelationDesc, session,
 											 modify->estate);
 		if (modify->is_deferred)

@@ -159,6 +159,18 @@ def test_what_a_function_writes_stays_between_rows(make_keyspace, driver):
     assert found == {1: "row", 2: "function", 3: "row", 4: "row", 5: "row"}
 
 
+def test_a_conditional_write_of_a_function_finds_the_rows_before_it(make_keyspace, driver):
+    connection = make_keyspace("py_claims")
+    driver.execute("CREATE TABLE py_claims.t (p int, c int, v text, PRIMARY KEY (p, c))")
+    query(connection, "IMPORT FOREIGN SCHEMA py_claims FROM SERVER py_claims INTO py_claims")
+    query(connection, "CREATE FUNCTION py_claims.claim(c int) RETURNS text LANGUAGE plpgsql AS $$ DECLARE n int; BEGIN "
+                      "INSERT INTO py_claims.t VALUES (1, c, 'function') ON CONFLICT DO NOTHING; "
+                      "GET DIAGNOSTICS n = ROW_COUNT; RETURN n; END $$")
+    query(connection, "INSERT INTO py_claims.t SELECT 1, g, py_claims.claim(g - 1) FROM generate_series(1, 5) g")
+    found = dict(driver.execute("SELECT c, v FROM py_claims.t"))
+    assert found == {0: "function", 1: "1", 2: "0", 3: "0", 4: "0", 5: "0"}
+
+
 def test_timestamps_of_a_backend_rise(table, driver):
     """Those of a batch are one; what a later statement writes is later."""
     query(table, "INSERT INTO py_writes.t (p, c, v) SELECT 9000, g, '' FROM generate_series(1, 500) g")
