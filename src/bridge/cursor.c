@@ -9,6 +9,7 @@
 #include "bridge/cursor.h"
 
 #include "bridge/dialect.h"
+#include "bridge/transaction.h"
 #include "bridge/wait.h"
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
@@ -128,6 +129,7 @@ struct ScyllaCursor
 	cql_request *request; /* of the next page, while ASKED or AHEAD */
 	cql_result *page;     /* the page at hand */
 	int page_count;       /* of this result, so far */
+	bool is_counted;      /* as a write of the transaction */
 	ScyllaCursorInput input;
 	char *buffer; /* the routing key, the values, and room for the timeout behind them */
 	size_t buffer_size;
@@ -200,6 +202,8 @@ raise_error(ScyllaCursor *cursor, const cql_error *error)
 		cursor->statement != NULL ? cql_statement_text(cursor->statement) : cursor->spec.cql;
 
 	cursor->state = CURSOR_IDLE;
+	if (cursor->is_counted && !error->may_be_applied)
+		scylla_transaction_count(scylla_transaction_level(), -1);
 	/* The text was ours before it became UTF-8, so this conversion cannot fail. */
 	about.cql = pg_any_to_server(cql, strlen(cql), PG_UTF8);
 	scylla_report(error, &about);
@@ -261,6 +265,16 @@ add_timeout(ScyllaCursor *cursor, cql_request_spec *request)
 	request->value_count++;
 }
 
+/* Once it is sent; whoever waits may be interrupted. */
+static void
+count_write(ScyllaCursor *cursor)
+{
+	if (!cursor->spec.about.is_write || cursor->is_counted)
+		return;
+	scylla_transaction_count(scylla_transaction_level(), 1);
+	cursor->is_counted = true;
+}
+
 /* Ask for the page behind the one at hand, or for the first; the state it is asked in. Where the
  * session is busy nothing is sent, and the page is due. */
 static void
@@ -291,6 +305,7 @@ submit_page(ScyllaCursor *cursor, CursorState state)
 		case CQL_OK:
 			cursor->state = state;
 			spec->counters->requests++;
+			count_write(cursor);
 			break;
 		case CQL_BUSY:
 			cursor->state = CURSOR_DUE;
@@ -304,6 +319,7 @@ static void
 submit_first_page(ScyllaCursor *cursor, CursorState state)
 {
 	cursor->page_count = 0;
+	cursor->is_counted = false;
 	submit_page(cursor, state);
 }
 

@@ -69,10 +69,11 @@ typedef struct ScyllaCursorSpec
 	int page_rows;
 	bool is_idempotent;
 	bool is_traced;
-	bool is_prefetching;       /* ask for the next page ahead */
-	bool is_timed;             /* the last bind variable is ScyllaDB's timeout (dialect.h) */
-	ScyllaReportContext about; /* session and cql may be left out */
-	ScyllaCounters *counters;  /* borrowed; NULL: nobody counts */
+	bool is_prefetching; /* ask for the next page ahead */
+	bool is_timed;       /* the last bind variable is ScyllaDB's timeout (dialect.h) */
+	/* Session and cql may be left out. A write counts as one of the transaction, unless it is refused. */
+	ScyllaReportContext about;
+	ScyllaCounters *counters; /* borrowed; NULL: nobody counts */
 } ScyllaCursorSpec;
 
 /* Strings of the spec are copied, the statement is shared. */

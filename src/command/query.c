@@ -389,7 +389,8 @@ scylla_execute(PG_FUNCTION_ARGS)
 	applied = is_applied(scylla_cursor_next_page(cursor));
 	if (cql_result_is_schema_change(scylla_cursor_result(cursor)))
 		scylla_schema_await_agreement(call.session);
-	scylla_transaction_count(scylla_transaction_level(), applied);
+	if (!applied)
+		scylla_transaction_count(scylla_transaction_level(), -1);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 	PG_RETURN_BOOL(applied);

@@ -10,7 +10,6 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "bridge/dialect.h"
-#include "bridge/transaction.h"
 #include "compat.h"
 #include "exec/self_read.h"
 #include "executor/executor.h"
@@ -431,7 +430,6 @@ truncate_table(Relation relation)
 				  .is_write = true},
 	};
 	ScyllaCursor *cursor;
-	int level = scylla_transaction_level();
 
 	scylla_session_pin(session, CurrentMemoryContext);
 	if (scylla_is_timed(options->has_server_timeout) &&
@@ -439,7 +437,6 @@ truncate_table(Relation relation)
 		spec.cql = scylla_add_timeout(session, spec.cql);
 	cursor = scylla_cursor_new(&spec);
 	scylla_cursor_start(cursor, &(ScyllaCursorInput) {0});
-	scylla_transaction_count(level, 1);
 	(void) scylla_cursor_next_page(cursor);
 }
 

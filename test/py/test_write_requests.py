@@ -2,11 +2,12 @@
 consistency; and which of them are sent again."""
 
 import io
+import struct
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from node import EXECUTE, close, edit, hold, rows_body
+from node import EXECUTE, QUERY, close, edit, error, hold, rows_body
 from support import COLUMNS, Running, assert_error, failure, private_kib, query, wait_until, wait_until_waiting
 
 ROWS = 100
@@ -136,3 +137,32 @@ def test_cancel_of_rows_in_flight(statement, state, aborted, pg, nodes, make_ser
     node.release()
     query(connection, GENERATED.format(t=table))
     assert len(inserts(node)) == WINDOW + ROWS
+
+
+@pytest.mark.parametrize("statement", ["TRUNCATE {t}", "SELECT scylla_execute('{s}', 'INSERT INTO ks.t (k) VALUES (1)')"],
+                         ids=["truncate", "execute"])
+def test_what_stands_of_a_single_request(statement, pg, nodes, make_server, make_table):
+    """A transaction that aborts warns of what may have been written, and of nothing that was refused."""
+    node = nodes()
+    server = make_server(node.port, request_timeout="1min")
+    statement = statement.format(t=make_table(server), s=server)
+    connection, control = pg(), pg()
+
+    def is_it(request):
+        return request.text.startswith(("TRUNCATE", "INSERT"))
+
+    for verdict, is_unknown in ((error(0x2200), False), (error(0x1100, extra=struct.pack(">HiiH", 1, 0, 1, 6) + b"SIMPLE"),
+                                                          True)):
+        del connection.notices[:]
+        node.rules = []
+        node.rule((EXECUTE, QUERY), verdict, when=is_it)
+        failure(connection, statement)
+        assert any("1 row was written or may have been" in notice for notice in connection.notices) == is_unknown
+    del connection.notices[:]
+    node.rules = []
+    node.rule((EXECUTE, QUERY), hold(), when=is_it)
+    running = Running(connection, statement)
+    node.wait(lambda: node.held)
+    query(control, "SELECT pg_cancel_backend(%d)" % running.pid)
+    assert running.join().error.pgcode == "57014"
+    assert any("1 row was written or may have been" in notice for notice in connection.notices)
