@@ -147,15 +147,23 @@ read_applied(cql_result *result)
 static void
 note_success(ScyllaWriter *writer, const WriterSlot *slot)
 {
-	writer->counters.written += slot->rows;
+	bool is_applied = slot->is_applied == NULL || read_applied(writer->result);
+
+	if (is_applied)
+		writer->counters.written += slot->rows;
+	else
+	{
+		writer->counters.unapplied += slot->rows;
+		scylla_transaction_count(writer->level, -slot->rows);
+	}
+	if (slot->is_applied != NULL)
+		*slot->is_applied = is_applied;
 	/* The same words for each of a million rows help nobody. */
 	if (!writer->has_warned && cql_result_warning_count(writer->result) > 0)
 	{
 		writer->has_warned = true;
 		scylla_report_warnings(writer->result);
 	}
-	if (slot->is_applied != NULL)
-		*slot->is_applied = read_applied(writer->result);
 	free_result(writer);
 }
 
@@ -250,7 +258,7 @@ show_progress(const ScyllaWriter *writer)
 	const ScyllaWriterCounters *counters = &writer->counters;
 	ScyllaProgress progress = {
 		.sent = counters->sent,
-		.acknowledged = counters->written,
+		.acknowledged = counters->written + counters->unapplied,
 		.failed = counters->unknown + counters->refused,
 		.bytes = counters->bytes,
 	};
@@ -303,7 +311,8 @@ describe_others(const ScyllaWriterCounters *counters)
 	return psprintf("Of the " UINT64_FORMAT " rows that the statement has sent, " UINT64_FORMAT
 					" were written, " UINT64_FORMAT " may have been, and " UINT64_FORMAT
 					" were not.",
-					counters->sent, counters->written, counters->unknown, counters->refused);
+					counters->sent, counters->written, counters->unknown,
+					counters->refused + counters->unapplied);
 }
 
 static char *

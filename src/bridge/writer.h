@@ -79,9 +79,10 @@ typedef struct ScyllaWriterCounters
 {
 	uint64 sent; /* rows */
 	uint64 written;
-	uint64 unknown; /* failed, but may be applied */
-	uint64 refused; /* surely not applied */
-	uint64 bytes;   /* of their values */
+	uint64 unknown;   /* failed, but may be applied */
+	uint64 refused;   /* surely not applied */
+	uint64 unapplied; /* acknowledged, but their condition did not hold */
+	uint64 bytes;     /* of their values */
 	uint64 wait_us;
 } ScyllaWriterCounters;
 

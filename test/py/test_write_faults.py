@@ -285,6 +285,24 @@ def test_refusal_of_one_row(table, proxy, driver):
     assert counts(found)[2:] == [0, 1]
 
 
+def test_conditional_writes_that_are_not_applied(table, proxy, driver):
+    """They are acknowledged, and nothing of them stands."""
+    query(table, insert(5))
+    conditional = insert(10) + " ON CONFLICT DO NOTHING"
+    proxy.rule = poison(8, error(INVALID, "not this row"))
+    found = failure(table, conditional)
+    assert key_of(found) == 8 and counts(found) == [10, 4, 0, 6]
+    assert any("4 rows were written or may have been" in notice for notice in table.notices)
+    assert keys(driver) == set(range(1, 11)) - {8}
+    del table.notices[:]
+    proxy.rule = None
+    with table.cursor() as cursor:
+        cursor.execute("BEGIN; INSERT INTO t VALUES (1, 'v') ON CONFLICT DO NOTHING")
+        assert cursor.statusmessage == "INSERT 0 0"
+        cursor.execute("ROLLBACK")
+    assert not any("are not undone" in notice for notice in table.notices)
+
+
 def test_the_only_row(table, proxy, driver):
     """Of one row there is nothing more to tell, and no WARNING if it was not written."""
     proxy.rule = poison(1, error(INVALID, "not this row"))
