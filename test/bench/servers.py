@@ -147,6 +147,12 @@ def sharded_cluster(nodes, shards):
         script("cassandra", "stop", "--name", "bench-shards")
 
 
+def busy_s():
+    """CPU that all processes of the machine have had, in the clock's ticks."""
+    user, nice, system, _idle, _iowait, irq, softirq = map(int, read("/proc/stat").split()[1:8])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
 servers = Servers()
 
 

@@ -1,10 +1,11 @@
 """scan, parallel: all rows of a table."""
 import contextlib
+import os
 import time
 
 from base import PAGE_ROWS, ROUNDS, ROWS, build_peer, measure, median, note, path_of, stub
 from report import at_least
-from servers import recorder, servers
+from servers import busy_s, recorder, servers
 
 PEER_RANGES = 16  # that the Rust driver scans at once: more gain nothing
 # A condition on the last column (IMPORT has them by name behind the key), which stays local: a heap's row is taken
@@ -137,6 +138,7 @@ def part_parallel():
     servers.need(ROWS)
     copy_locally()
     figures = {name: [] for name in ("scan", "local scan", "pushed", "alone", "local", "shared")}
+    busy = {"alone": [], "shared": []}
     with recorded_ring("ring"), contextlib.closing(servers.connect()) as backend:
         for _ in range(ROUNDS):
             share(backend, 0)
@@ -144,15 +146,19 @@ def part_parallel():
             figures["local scan"].append(scan(backend, "public"))
             figures["pushed"].append(timed_ms(backend, AGGREGATED % "ring"))
             figures["local"].append(timed_ms(backend, SHARED % "public"))
-            figures["alone"].append(timed_ms(backend, SHARED % "ring"))
-            share(backend, 1)
-            figures["shared"].append(timed_ms(backend, SHARED % "ring"))
+            for workers, name in enumerate(busy):
+                share(backend, workers)
+                busy_before, began = busy_s(), time.monotonic()
+                figures[name].append(timed_ms(backend, SHARED % "ring"))
+                busy[name].append((busy_s() - busy_before) / (time.monotonic() - began))
         balance = participants(backend, SHARED % "ring")
     note_stub_scan(figures)
     ratio = median([one / other for one, other in zip(figures["alone"], figures["shared"])])
     note("aggregate over the stub's rows, leader and one worker",
          "%.0f ms, %.2f x the leader alone" % (median(figures["shared"]), ratio), at_least(1.8, ratio, "x"))
     note("  rows of the busier one", "%.0f %%" % (100 * max(balance) / sum(balance)))
+    note("  cores of the machine that are busy", "%.1f of %d; %.1f with the leader alone"
+         % (median(busy["shared"]), os.cpu_count(), median(busy["alone"])))
 
 
 def note_stub_scan(figures):
