@@ -1,5 +1,5 @@
 /*
- * The window of writes in flight: submit, hold back, take what has ended, drain.
+ * A statement's writes: submit, hold back, take what has ended, drain.
  *
  * A wait may end in an error that the statement outlives, for it may be a function of its own that
  * waits: whatever is not sent yet stays where it waits until it is submitted.
@@ -18,36 +18,18 @@
 #include "bridge/transaction.h"
 #include "bridge/wait.h"
 #include "bridge/write_batch.h"
+#include "bridge/write_window.h"
 #include "common/hashfn.h"
 #include "lib/ilist.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 
-/* Values in flight of one statement, together; a single larger row goes alone. */
-#define MAX_BYTES_IN_FLIGHT (16 * 1024 * 1024)
 /* Rows after which what was submitted is sent and what has ended is taken. */
 #define TURN_ROWS 32
 #define TURN_BYTES (64 * 1024)
 
 /* What one batch may have of the rows in flight, so that many partitions are at work. */
 #define BATCH_SHARE 16
-
-/* A write in flight. Its key's buffer and its batch stay when the slot gets another write. */
-typedef struct WriterSlot
-{
-	cql_request *request;
-	cql_statement *statement; /* borrowed */
-	size_t values_len;
-	bool *is_applied;
-	bool is_idempotent;
-	bool is_doubtful; /* sent before, in a batch that may have been applied */
-	uint32 partition; /* hash of the routing key, of a conditional write */
-	int rows;
-	char *key; /* of the only row */
-	size_t key_len;
-	size_t key_size;
-	ScyllaWriteBatch *batch; /* has the rows if there are several; else one to be used, or NULL */
-} WriterSlot;
 
 struct ScyllaWriter
 {
@@ -59,11 +41,7 @@ struct ScyllaWriter
 	bool is_shown;                /* to other backends, if there was a slot */
 	ScyllaProgressSlot *progress; /* or NULL */
 	int level;                    /* of the transaction that the statement belongs to */
-	WriterSlot *slots;
-	int slot_count;
-	int in_flight;   /* the first so many slots */
-	int rows;        /* in them */
-	size_t bytes;    /* of their values */
+	ScyllaWriteWindow window;
 	int unsent_rows; /* submitted since the loop last turned */
 	size_t unsent_bytes;
 	ScyllaWriteBatch *batch;  /* rows that are not sent yet */
@@ -74,8 +52,8 @@ struct ScyllaWriter
 	cql_result *result;       /* while it is looked at */
 	bool has_warned;
 	bool has_failed;
-	cql_error error;       /* the first */
-	WriterSlot error_slot; /* what it was about; the keys stay, nothing is sent any more */
+	cql_error error;            /* the first */
+	ScyllaWriteSlot error_slot; /* what it was about; the keys stay, nothing is sent any more */
 	ScyllaWriterCounters counters;
 };
 
@@ -96,9 +74,7 @@ reset_writer(void *argument)
 {
 	ScyllaWriter *writer = argument;
 
-	for (int i = 0; i < writer->in_flight; i++)
-		cql_request_free(writer->slots[i].request);
-	writer->in_flight = 0;
+	scylla_write_window_abandon(&writer->window);
 	free_result(writer);
 	if (writer->progress != NULL)
 		scylla_progress_end(writer->progress);
@@ -111,6 +87,8 @@ scylla_writer_new(const ScyllaWriterSpec *spec)
 	ScyllaWriter *writer = palloc0(sizeof(ScyllaWriter));
 
 	writer->context = CurrentMemoryContext;
+	writer->window =
+		(ScyllaWriteWindow) {.context = CurrentMemoryContext, .max_rows = spec->max_in_flight};
 	writer->spec = *spec;
 	initStringInfo(&writer->timed);
 	writer->throttle = scylla_throttle_get(spec->relid, SCYLLA_THROTTLE_WRITE, spec->rate);
@@ -145,7 +123,7 @@ read_applied(cql_result *result)
 }
 
 static void
-note_success(ScyllaWriter *writer, const WriterSlot *slot)
+note_success(ScyllaWriter *writer, const ScyllaWriteSlot *slot)
 {
 	bool is_applied = slot->is_applied == NULL || read_applied(writer->result);
 
@@ -168,7 +146,7 @@ note_success(ScyllaWriter *writer, const WriterSlot *slot)
 }
 
 static void
-note_failure(ScyllaWriter *writer, const cql_error *error, const WriterSlot *slot)
+note_failure(ScyllaWriter *writer, const cql_error *error, const ScyllaWriteSlot *slot)
 {
 	bool is_unknown = error->may_be_applied || slot->is_doubtful;
 
@@ -189,7 +167,7 @@ note_failure(ScyllaWriter *writer, const cql_error *error, const WriterSlot *slo
 
 /* Whether a batch is to go again row by row: it may be one row's fault, or only their number's. */
 static bool
-goes_again(const ScyllaWriter *writer, const WriterSlot *slot, const cql_error *error)
+goes_again(const ScyllaWriter *writer, const ScyllaWriteSlot *slot, const cql_error *error)
 {
 	if (slot->rows == 1 || error->kind != CQL_ERROR_SERVER || writer->has_failed)
 		return false;
@@ -200,7 +178,7 @@ goes_again(const ScyllaWriter *writer, const WriterSlot *slot, const cql_error *
 
 /* A refused one as if it had not been sent. If it had too many bytes, fewer may pass. */
 static void
-withdraw_batch(ScyllaWriter *writer, WriterSlot *slot, bool is_doubtful)
+withdraw_batch(ScyllaWriter *writer, ScyllaWriteSlot *slot, bool is_doubtful)
 {
 	MemoryContext caller = MemoryContextSwitchTo(writer->context);
 	size_t fewer_bytes = Max(slot->values_len / 2, SCYLLA_BATCH_MIN_BYTES);
@@ -218,22 +196,17 @@ withdraw_batch(ScyllaWriter *writer, WriterSlot *slot, bool is_doubtful)
 	MemoryContextSwitchTo(caller);
 }
 
-/* Take one that is done out of the window; its slot goes behind those in flight. */
+/* Take one that is done out of the window. */
 static void
 settle_slot(ScyllaWriter *writer, int index)
 {
-	WriterSlot settled = writer->slots[index];
-	WriterSlot *slot = &writer->slots[--writer->in_flight];
+	ScyllaWriteSlot *slot = scylla_write_window_take(&writer->window, index);
 	cql_status status;
 	cql_error error;
 
-	writer->slots[index] = *slot;
-	*slot = settled;
+	status = cql_request_take_result(slot->request, &writer->result, &error);
+	cql_request_free(slot->request);
 	slot->request = NULL;
-	writer->rows -= slot->rows;
-	writer->bytes -= slot->values_len;
-	status = cql_request_take_result(settled.request, &writer->result, &error);
-	cql_request_free(settled.request);
 	if (status == CQL_OK)
 		note_success(writer, slot);
 	else if (goes_again(writer, slot, &error))
@@ -245,8 +218,8 @@ settle_slot(ScyllaWriter *writer, int index)
 static void
 settle_done(ScyllaWriter *writer)
 {
-	for (int i = writer->in_flight - 1; i >= 0; i--)
-		if (cql_request_is_done(writer->slots[i].request))
+	for (int i = writer->window.in_flight - 1; i >= 0; i--)
+		if (cql_request_is_done(writer->window.slots[i].request))
 			settle_slot(writer, i);
 }
 
@@ -287,18 +260,16 @@ is_drained(void *argument)
 	ScyllaWriter *writer = argument;
 
 	settle_done(writer);
-	return writer->in_flight == 0;
+	return writer->window.in_flight == 0;
 }
 
-/* So much room that it pays to fill it again. */
 static bool
 has_room(void *argument)
 {
 	ScyllaWriter *writer = argument;
-	int low = writer->spec.max_in_flight - (writer->spec.max_in_flight + 7) / 8;
 
 	settle_done(writer);
-	return writer->rows <= low && writer->bytes <= MAX_BYTES_IN_FLIGHT - MAX_BYTES_IN_FLIGHT / 8;
+	return scylla_write_window_has_room(&writer->window);
 }
 
 /* ---- failing ---- */
@@ -319,7 +290,7 @@ static char *
 describe_rows(const ScyllaWriter *writer)
 {
 	const ScyllaWriterSpec *spec = &writer->spec;
-	const WriterSlot *slot = &writer->error_slot;
+	const ScyllaWriteSlot *slot = &writer->error_slot;
 	ScyllaWrite first;
 	ScyllaWrite last;
 
@@ -352,79 +323,14 @@ fail(ScyllaWriter *writer)
 
 /* ---- submitting ---- */
 
-/* What is known of a row that is in flight is its key. */
-static void
-keep_key(ScyllaWriter *writer, WriterSlot *slot, const ScyllaWrite *write)
-{
-	if (slot->key_size < write->key_len)
-	{
-		if (slot->key != NULL)
-			pfree(slot->key);
-		slot->key_size = 2 * write->key_len;
-		slot->key = MemoryContextAlloc(writer->context, slot->key_size);
-	}
-	memcpy(slot->key, write->key, write->key_len);
-	slot->key_len = write->key_len;
-}
-
-static void
-make_spare(const ScyllaWriter *writer, WriterSlot *slot)
-{
-	MemoryContext caller = MemoryContextSwitchTo(writer->context);
-
-	if (slot->batch == NULL)
-		slot->batch = scylla_write_batch_new();
-	MemoryContextSwitchTo(caller);
-}
-
 /* A batch that is in flight is kept as it is, and another one gathers what comes. */
 static void
-keep_batch(ScyllaWriter *writer, WriterSlot *slot)
+keep_batch(ScyllaWriter *writer, ScyllaWriteSlot *slot)
 {
 	ScyllaWriteBatch *spare = slot->batch;
 
 	slot->batch = writer->batch;
 	writer->batch = spare;
-}
-
-/* Behind those in flight. */
-static WriterSlot *
-reserve_slot(ScyllaWriter *writer, const ScyllaWrite *write)
-{
-	WriterSlot *slot;
-
-	if (writer->in_flight == writer->slot_count)
-	{
-		int count = Min(Max(16, 2 * writer->slot_count), writer->spec.max_in_flight);
-
-		if (writer->slots == NULL)
-			writer->slots = MemoryContextAlloc(writer->context, count * sizeof(WriterSlot));
-		else
-			writer->slots = repalloc(writer->slots, count * sizeof(WriterSlot));
-		memset(writer->slots + writer->slot_count, 0,
-			   (count - writer->slot_count) * sizeof(WriterSlot));
-		writer->slot_count = count;
-	}
-	slot = &writer->slots[writer->in_flight];
-	if (write->more_rows > 0)
-		make_spare(writer, slot);
-	else
-		keep_key(writer, slot, write);
-	slot->rows = 1 + write->more_rows;
-	slot->statement = write->statement;
-	slot->values_len = write->values_len;
-	slot->is_applied = write->is_applied;
-	slot->is_idempotent = write->is_idempotent;
-	slot->is_doubtful = write->is_doubtful;
-	return slot;
-}
-
-static bool
-is_full(const ScyllaWriter *writer, const ScyllaWrite *write)
-{
-	return writer->in_flight > 0 &&
-		   (writer->rows + 1 + write->more_rows > writer->spec.max_in_flight ||
-			writer->bytes + write->values_len > MAX_BYTES_IN_FLIGHT);
 }
 
 /*
@@ -434,16 +340,12 @@ is_full(const ScyllaWriter *writer, const ScyllaWrite *write)
 static void
 wait_for_partition(ScyllaWriter *writer, uint32 partition)
 {
-	for (int i = 0; i < writer->in_flight; i++)
-		if (writer->slots[i].partition == partition)
-		{
-			wait_until(writer, is_drained);
-			break;
-		}
+	if (scylla_write_window_has_partition(&writer->window, partition))
+		wait_until(writer, is_drained);
 }
 
 static void
-submit_slot(ScyllaWriter *writer, WriterSlot *slot, const cql_request_spec *request)
+submit_slot(ScyllaWriter *writer, ScyllaWriteSlot *slot, const cql_request_spec *request)
 {
 	cql_error error;
 	cql_status status;
@@ -463,9 +365,7 @@ submit_slot(ScyllaWriter *writer, WriterSlot *slot, const cql_request_spec *requ
 		note_failure(writer, &error, slot);
 		return;
 	}
-	writer->in_flight++;
-	writer->rows += slot->rows;
-	writer->bytes += slot->values_len;
+	scylla_write_window_add(&writer->window);
 	writer->counters.bytes += slot->values_len;
 }
 
@@ -529,9 +429,9 @@ send_write(ScyllaWriter *writer, const ScyllaWrite *write)
 		.is_idempotent = write->is_idempotent,
 	};
 	uint32 partition = 0;
-	WriterSlot *slot;
+	ScyllaWriteSlot *slot;
 
-	if (is_full(writer, write))
+	if (scylla_write_window_is_full(&writer->window, write))
 		wait_until(writer, has_room);
 	if (write->is_applied != NULL)
 	{
@@ -544,7 +444,7 @@ send_write(ScyllaWriter *writer, const ScyllaWrite *write)
 		writer->counters.unknown += write->is_doubtful ? 1 : 0;
 		return;
 	}
-	slot = reserve_slot(writer, write);
+	slot = scylla_write_window_reserve(&writer->window, write);
 	slot->partition = partition;
 	add_timeout(writer, write->timeout, &request);
 	submit_slot(writer, slot, &request);
