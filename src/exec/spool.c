@@ -45,8 +45,11 @@ open_file(ScyllaSpool *spool)
 void
 scylla_spool_put(ScyllaSpool *spool, const ScyllaWrite *write, ScyllaModifyTarget target)
 {
-	SpoolHead head = {.target = target, .write = *write};
+	SpoolHead head;
 
+	memset(&head, 0, sizeof(head));
+	head.target = target;
+	head.write = *write;
 	if (spool->file == NULL)
 		open_file(spool);
 	BufFileWrite(spool->file, &head, sizeof(head));

@@ -381,8 +381,11 @@ scylla_row_writer_send(ScyllaRowWriter *rows, bool *is_applied)
 {
 	MemoryContext caller;
 	const StringInfoData *values;
-	ScyllaWrite write = {.is_applied = is_applied, .is_idempotent = is_idempotent(rows)};
+	ScyllaWrite write;
 
+	memset(&write, 0, sizeof(write)); /* and its padding: it may go to a file */
+	write.is_applied = is_applied;
+	write.is_idempotent = is_idempotent(rows);
 	rows->target = get_target(rows, choose_target(rows));
 	caller = MemoryContextSwitchTo(rows->row_context);
 	encode_cells(rows);
