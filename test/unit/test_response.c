@@ -156,11 +156,18 @@ rate_limit_has_the_code_that_was_announced(void **state)
 	(void) state;
 	cql_write_int(&built, RATE_LIMIT_CODE);
 	cql_write_string(&built, "slow down");
-	check_whole_cut_and_forged(read_error, built.data, built.len);
 	cql_write_raw(&built, "\1\1", 2);
+	check_whole_cut_and_forged(read_error, built.data, built.len);
 	assert_false(does_read_fail(read_error, built.data, built.len));
 	assert_int_equal(error.kind, CQL_ERROR_RATE_LIMIT);
 	assert_int_equal(error.server_code, RATE_LIMIT_CODE);
+	assert_false(error.may_be_applied);
+	/* a write that replicas refused, of which others may have taken it; a read */
+	built.data[built.len - 1] = 0;
+	assert_false(does_read_fail(read_error, built.data, built.len));
+	assert_true(error.may_be_applied);
+	built.data[built.len - 2] = 0;
+	assert_false(does_read_fail(read_error, built.data, built.len));
 	assert_false(error.may_be_applied);
 
 	body = cql_reader_over(built.data, built.len);

@@ -166,8 +166,12 @@ cql_read_error(cql_reader *body, int32_t rate_limit_code, cql_error *error, cql_
 	copy_text(error->message, sizeof error->message, cql_read_string(body));
 	if (rate_limit_code != 0 && error->server_code == rate_limit_code)
 	{
-		/* What follows, a read or a write and refused by whom, the message says too. */
+		bool is_write = cql_read_byte(body) == 1;
+		bool is_refused_by_coordinator = cql_read_byte(body) != 0;
+
 		error->kind = CQL_ERROR_RATE_LIMIT;
+		/* A coordinator that is no replica has each of them decide for itself. */
+		error->may_be_applied = is_write && !is_refused_by_coordinator;
 		return;
 	}
 	error->may_be_applied = may_be_applied(error->server_code);
