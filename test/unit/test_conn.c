@@ -4,6 +4,8 @@
  */
 #include "peer.h"
 
+#include <malloc.h>
+
 static const cql_conn_options no_user = {.handshake_deadline_ms = 5000};
 static const cql_conn_options with_user = {.user = "anna",
 										   .password = "geheim",
@@ -117,6 +119,39 @@ test_handshake_with_password(void **state)
 	answer(&conn, stream_of(sent), CQL_OPCODE_AUTH_SUCCESS, "\xff\xff\xff\xff", 4, 1);
 	assert_int_equal(conn.state, CQL_CONN_READY);
 	finish(&conn, NULL, 0);
+}
+
+static int leaked_passwords;
+
+static void
+watching_release(void *block)
+{
+	leaked_passwords += memmem(block, malloc_usable_size(block), "geheim", 6) != NULL;
+	free(block);
+}
+
+/* Whether the server accepts it, or never answers. */
+static void
+test_password_leaves_no_trace(void **state)
+{
+	static const cql_mem mem = {.alloc = malloc, .resize = realloc, .release = watching_release};
+	cql_conn conn;
+	uint8_t sent[512];
+
+	(void) state;
+	cql_mem_set(&mem);
+	leaked_passwords = 0;
+	for (int is_answered = 0; is_answered < 2; is_answered++)
+	{
+		start_with_user(&conn, &with_user, "PasswordAuthenticator", sent, sizeof sent);
+		assert_true(drain(&conn, sent, sizeof sent) > 9);
+		assert_int_equal(sent[4], CQL_OPCODE_AUTH_RESPONSE);
+		if (is_answered)
+			answer(&conn, stream_of(sent), CQL_OPCODE_AUTH_SUCCESS, "\xff\xff\xff\xff", 4, 9);
+		finish(&conn, NULL, 0);
+	}
+	cql_mem_set(NULL);
+	assert_int_equal(leaked_passwords, 0);
 }
 
 static void
@@ -767,6 +802,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_handshake_without_password),
 		cmocka_unit_test(test_handshake_with_password),
+		cmocka_unit_test(test_password_leaves_no_trace),
 		cmocka_unit_test(test_password_goes_to_no_unknown_authenticator),
 		cmocka_unit_test(test_password_is_asked_and_none_given),
 		cmocka_unit_test(test_password_must_be_asked_for),

@@ -45,7 +45,7 @@ cql_conn_cleanup(cql_conn *conn)
 
 	while (cql_conn_take_event(conn, &event))
 		cql_release(event.body);
-	cql_exchange_cleanup(&conn->handshake);
+	cql_handshake_cleanup(conn);
 	cql_streams_cleanup(&conn->streams);
 	cql_release(conn->rest);
 	cql_tls_free(conn->tls);

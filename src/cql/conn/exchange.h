@@ -40,5 +40,6 @@ extern void cql_exchange_leave(cql_exchange *exchange);
 /* Queue the first request; take an answer to one. */
 extern void cql_handshake_start(cql_conn *conn);
 extern void cql_handshake_answer(cql_conn *conn);
+extern void cql_handshake_cleanup(cql_conn *conn);
 
 #endif /* CQL_CONN_EXCHANGE_H */

@@ -13,11 +13,20 @@
 #define DRIVER_NAME "scylla_fdw"
 #define DRIVER_VERSION "1.0"
 
+/* One of its frames holds the password, which leaves no trace in memory that others may get. */
+void
+cql_handshake_cleanup(cql_conn *conn)
+{
+	if (conn->handshake.frame != NULL)
+		explicit_bzero(conn->handshake.frame, conn->handshake.frame_len);
+	cql_exchange_cleanup(&conn->handshake);
+}
+
 /* Send the frame that the writer holds as the handshake's next step. */
 static void
 send_step(cql_conn *conn, cql_writer *writer, cql_conn_state next)
 {
-	cql_exchange_cleanup(&conn->handshake);
+	cql_handshake_cleanup(conn);
 	conn->handshake.frame = cql_writer_take(writer, &conn->handshake.frame_len);
 	if (conn->handshake.frame == NULL ||
 		!cql_conn_submit(conn, &conn->handshake, conn->options.handshake_deadline_ms))
