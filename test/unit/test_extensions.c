@@ -262,6 +262,30 @@ compression_is_agreed_upon(void **state)
 	finish(&conn);
 }
 
+/* However long it is: the server does not know yet that it has to unpack. */
+static void
+startup_is_not_compressed(void **state)
+{
+	static const char body[] = "\0\1\0\013COMPRESSION\0\1\0\3lz4";
+	char name[601];
+	cql_conn_options options = with_lz4;
+	cql_conn conn;
+	uint8_t sent[1024];
+
+	(void) state;
+	memset(name, 'x', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
+	options.application_name = name;
+	assert_true(cql_conn_init(&conn, "n", &options));
+	cql_conn_start(&conn);
+	assert_int_equal(drain(&conn, sent, sizeof sent), 9);
+	answer(&conn, stream_of(sent), CQL_OPCODE_SUPPORTED, body, sizeof body - 1, 100);
+	assert_true(drain(&conn, sent, sizeof sent) > 600);
+	assert_int_equal(sent[4], CQL_OPCODE_STARTUP);
+	assert_int_equal(sent[1], 0);
+	finish(&conn);
+}
+
 static void
 make_query(cql_exchange *exchange, size_t text_len)
 {
@@ -417,6 +441,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(compression_is_agreed_upon),
+		cmocka_unit_test(startup_is_not_compressed),
 		cmocka_unit_test(compressed_answers_are_unpacked),
 		cmocka_unit_test(malformed_compression_ends_the_connection),
 		cmocka_unit_test(large_requests_are_compressed),

@@ -72,24 +72,25 @@ start_up(cql_conn *conn, cql_reader *body)
 	cql_string_pair pairs[9];
 	char lwt_mark[64];
 	int count = 0;
+	bool has_compression;
 	cql_writer writer;
 
 	cql_read_supported(body, &conn->supported);
+	has_compression = conn->options.compression == CQL_COMPRESSION_LZ4 && conn->supported.has_lz4;
 	pairs[count++] = (cql_string_pair) {"CQL_VERSION", "3.0.0"};
 	pairs[count++] = (cql_string_pair) {"DRIVER_NAME", DRIVER_NAME};
 	pairs[count++] = (cql_string_pair) {"DRIVER_VERSION", DRIVER_VERSION};
 	if (conn->options.application_name != NULL)
 		pairs[count++] = (cql_string_pair) {"APPLICATION_NAME", conn->options.application_name};
-	if (conn->options.compression == CQL_COMPRESSION_LZ4 && conn->supported.has_lz4)
-	{
-		conn->has_compression = true;
+	if (has_compression)
 		pairs[count++] = (cql_string_pair) {"COMPRESSION", "lz4"};
-	}
 	count += list_extensions(&conn->supported, pairs + count, lwt_mark, sizeof lwt_mark);
 
 	cql_writer_init(&writer);
 	cql_write_startup(&writer, pairs, count);
 	send_step(conn, &writer, CQL_CONN_STARTUP);
+	/* From the answer on: this message itself is never compressed. */
+	conn->has_compression = has_compression;
 }
 
 /*
