@@ -104,6 +104,8 @@ try_again(cql_request *request, const cql_error *error)
 	cql_session *session = request->session;
 	cql_retry_verdict verdict = cql_retry_judge(error, request->is_idempotent);
 	cql_node *node = request->link->node;
+	bool may_be_applied = (error->may_be_applied && request->step == CQL_STEP_RUN) ||
+						  (request->error.kind != CQL_ERROR_NONE && request->error.may_be_applied);
 
 	if (verdict.retry == CQL_RETRY_NOT || request->retry_count >= session->max_retries ||
 		(verdict.is_once && request->was_repeated_once))
@@ -121,10 +123,14 @@ try_again(cql_request *request, const cql_error *error)
 																	   cql_session_random(session));
 	request->retry_count++;
 	request->error = *error;
-	request->error.may_be_applied &= request->step == CQL_STEP_RUN;
+	/* An earlier try may stand all the same. */
+	request->error.may_be_applied = may_be_applied;
 	restore_frame(request);
 	if (verdict.retry == CQL_RETRY_NEXT)
+	{
 		request->link = NULL;
+		request->reprepare_count = 0;
+	}
 	run_again(request, request->step);
 	return true;
 }
