@@ -299,7 +299,8 @@ open_wanted(cql_session *session, uint64_t now_ms)
 		/* Refused by the host, or full: the links that there are have to do. */
 		if (pool->count < session->max_connections && node->is_member &&
 			cql_pool_extra_count(session) < session->loop->extra_granted)
-			(void) open_link(session, node, node->wanted_shard, now_ms);
+			/* A node that is down says nothing of its shard-aware port. */
+			(void) open_link(session, node, node->failures > 0 ? -1 : node->wanted_shard, now_ms);
 	}
 }
 
@@ -347,15 +348,16 @@ take_ready(cql_session *session, cql_link *link, uint64_t now_ms)
 	cql_node *node = link->node;
 	const cql_supported *supported = &link->conn.supported;
 	uint32_t shard_count = supported->shard_count <= MAX_SHARDS ? supported->shard_count : 0;
+	bool is_other = node->shards != NULL && node->shard_count != shard_count;
 
-	/* Restarted with other shards: what was known of the old ones is worth nothing. */
-	if (node->shards != NULL && node->shard_count != shard_count)
-		retire_links_of(pool, node);
 	if (!cql_node_set_shards(node, shard_count, supported->ignore_msb))
 	{
 		cql_conn_close(&link->conn, CQL_ERROR_NO_MEMORY, "out of memory");
 		return;
 	}
+	/* Restarted with other shards: what was known of the old ones is worth nothing. */
+	if (is_other)
+		retire_links_of(pool, node);
 	node->shard_port = supported->shard_aware_port;
 	node->shard_port_tls = supported->shard_aware_port_tls;
 	node->is_connecting = false;

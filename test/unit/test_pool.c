@@ -225,6 +225,64 @@ test_closed_shard_port(void **state)
 	assert_int_equal(fake.sockets->port, FAKE_SHARD_PORT);
 }
 
+/* A node that is down refuses connections to its shard-aware port too, which is no reason to do without
+ * that port when the node is there again. */
+static void
+test_shard_port_after_a_restart(void **state)
+{
+	const cql_node *node;
+
+	(void) state;
+	fake.shards = 4;
+	session = open_session(3, (cql_session_options) {0});
+	node = session->topology.nodes[2];
+	work(20);
+	fake.is_down[2] = true;
+	fake_cut(2);
+	work(20);
+	assert_true(node->failures > 0);
+	assert_int_equal(fake_open_count(2), 0);
+	fake.is_down[2] = false;
+	pass(20000);
+	work(30);
+	assert_int_equal(fake_open_count(2), 4);
+	assert_int_equal(node->no_shard_port_until_ms, 0);
+}
+
+static void *
+refuse_shards(size_t size)
+{
+	return size == 2 * sizeof(cql_shard) ? NULL : malloc(size);
+}
+
+/* The node was restarted with other shards, and there is no memory for them. */
+static void
+test_no_memory_for_other_shards(void **state)
+{
+	static const cql_mem mem = {.alloc = refuse_shards, .resize = realloc, .release = free};
+	const cql_node *node;
+	int opened;
+
+	(void) state;
+	fake.shards = 4;
+	session = open_session(1, (cql_session_options) {0});
+	node = session->topology.nodes[0];
+	work(2);
+	opened = fake.opened;
+	assert_in_range(opened, 2, 3);
+	fake.shards = 2;
+	cql_mem_set(&mem);
+	work(4);
+	cql_mem_set(NULL);
+	assert_true(fake.opened > opened);
+	fake.is_down[0] = true;
+	fake_cut(0);
+	pass(10);
+	assert_int_equal(node->shard_count, 4);
+	for (int i = 0; i < 4; i++)
+		assert_null(node->shards[i].link);
+}
+
 /* Source ports arrive changed: the right shards are found by trying, not for ever. */
 static void
 test_nat(void **state)
@@ -578,6 +636,8 @@ main(void)
 		TEST(test_work_opens_one_a_node),
 		TEST(test_shards_by_source_port),
 		TEST(test_closed_shard_port),
+		TEST(test_shard_port_after_a_restart),
+		TEST(test_no_memory_for_other_shards),
 		TEST(test_nat),
 		TEST(test_cap),
 		TEST(test_no_descriptors),
