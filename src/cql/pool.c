@@ -445,8 +445,8 @@ drop_link(cql_session *session, cql_link *link, uint64_t now_ms)
 	replace_shard_link(&session->pool, link);
 	if (session->topology.listener == link)
 		session->topology.listener = NULL;
-	for (cql_request *request = session->waiting_first; request != NULL;
-		 request = request->next_waiting)
+	/* Not only of those that wait: one may be on its way to this link. */
+	for (cql_request *request = session->requests; request != NULL; request = request->next)
 		if (request->pin == link)
 			request->pin = NULL;
 	if (!link->is_retired)

@@ -146,10 +146,7 @@ begin_reading(cql_session *session, uint64_t now_ms)
 
 	if (link == NULL)
 		return;
-	topology->control = link->node;
 	topology->is_reading = true;
-	/* Backends that began at the same time do not ask at the same time for ever. */
-	topology->read_at_ms = now_ms + MAX_AGE_MS + cql_session_random(session) % (MAX_AGE_MS / 2);
 	for (int i = 0; i < CQL_QUERY_COUNT; i++)
 	{
 		cql_request_spec spec = {.cql = texts[i],
@@ -157,12 +154,18 @@ begin_reading(cql_session *session, uint64_t now_ms)
 								 .is_idempotent = true,
 								 .timeout_ms = READING_TIMEOUT_MS};
 
-		if (cql_request_submit_on(session, &spec, link, &topology->queries[i], &error) != CQL_OK)
+		if (cql_request_submit_on(session, &spec, link, &topology->queries[i], &error) != CQL_OK ||
+			topology->queries[i]->link == NULL)
 		{
 			drop_queries(topology);
 			return;
 		}
+		/* The first may have found the link dead, and gone by another one. */
+		link = topology->queries[i]->link;
 	}
+	topology->control = link->node;
+	/* Backends that began at the same time do not ask at the same time for ever. */
+	topology->read_at_ms = now_ms + MAX_AGE_MS + cql_session_random(session) % (MAX_AGE_MS / 2);
 	/* Who asks for longer than that is told of changes. */
 	if (topology->readings > 1 && topology->listener == NULL)
 	{
