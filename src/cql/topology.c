@@ -179,7 +179,8 @@ cql_topology_doubt(cql_session *session, uint64_t now_ms)
 {
 	cql_topology *topology = &session->topology;
 
-	if (!topology->is_reading && topology->read_at_ms > now_ms + MIN_AGE_MS)
+	/* While it is read too: the answer may have been on its way before. */
+	if (topology->read_at_ms > now_ms + MIN_AGE_MS)
 		topology->read_at_ms = now_ms + MIN_AGE_MS;
 }
 

@@ -1,5 +1,6 @@
 /*
- * What is asked of the cluster's own tables and by which link: one that turns out to be dead.
+ * What is asked of the cluster's own tables and by which link: one that turns out to be dead, events
+ * that come meanwhile.
  */
 #include "cluster.h"
 #include "fake_net.h"
@@ -132,6 +133,31 @@ test_no_request_keeps_a_dead_link(void **state)
 	cql_request_free(request);
 }
 
+/* ---- what comes while it is read ---- */
+
+static void
+test_event_while_it_is_read(void **state)
+{
+	static const uint8_t body[] = {0,   15,  'T', 'O', 'P', 'O', 'L', 'O', 'G', 'Y', '_',  'C',
+								   'H', 'A', 'N', 'G', 'E', 0,   8,   'N', 'E', 'W', '_',  'N',
+								   'O', 'D', 'E', 4,   127, 0,   0,   4,   0,   0,   0x23, 0x52};
+	cql_topology *topology;
+	cql_conn_event event = {.body = cql_alloc(sizeof body), .body_len = sizeof body};
+
+	(void) state;
+	session = open_session(1);
+	topology = &session->topology;
+	run(session);
+	fake.is_holding = true;
+	topology->read_at_ms = 0;
+	assert_true(cql_topology_read(session, cql_net_now_ms()));
+	assert_true(topology->read_at_ms > cql_net_now_ms() + 10000);
+	memcpy(event.body, body, sizeof body);
+	cql_topology_take_event(session, &event, cql_net_now_ms());
+	assert_true(topology->is_reading);
+	assert_int_equal(topology->read_at_ms, cql_net_now_ms() + 2000);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
 
 int
@@ -140,6 +166,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_reading_by_a_dead_link),
 		TEST(test_no_request_keeps_a_dead_link),
+		TEST(test_event_while_it_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
