@@ -267,7 +267,8 @@ take_ids(cql_session *session)
 	bool is_asked = false;
 
 	reading->step = CQL_TABLE_TABLETS;
-	for (int i = CQL_TABLE_QUERY_COUNT - 1; i >= 0; i--)
+	/* What is asked next takes the place of the first query, which has been taken then. */
+	for (int i = 0; i < CQL_TABLE_QUERY_COUNT; i++)
 	{
 		cql_result *result = take_rows(&reading->queries[i]);
 		cql_cell id;

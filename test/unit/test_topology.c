@@ -1,6 +1,6 @@
 /*
  * What is asked of the cluster's own tables and by which link: one that turns out to be dead, events
- * that come meanwhile.
+ * that come meanwhile, where a view's tablets stand.
  */
 #include "cluster.h"
 #include "fake_net.h"
@@ -158,15 +158,115 @@ test_event_while_it_is_read(void **state)
 	assert_int_equal(topology->read_at_ms, cql_net_now_ms() + 2000);
 }
 
+/* ---- tablets ---- */
+
+/* ROWS up to the first of them; types do not matter here. */
+static void
+begin_rows(cql_writer *writer, const char *const *columns, int column_count, int row_count)
+{
+	cql_writer_init(writer);
+	cql_write_int(writer, CQL_RESULT_ROWS);
+	cql_write_int(writer, 1); /* one keyspace and table for all */
+	cql_write_int(writer, column_count);
+	cql_write_string(writer, "system");
+	cql_write_string(writer, "t");
+	for (int i = 0; i < column_count; i++)
+	{
+		cql_write_string(writer, columns[i]);
+		cql_write_short(writer, CQL_TYPE_BLOB);
+	}
+	cql_write_int(writer, row_count);
+}
+
+static void
+answer_rows(uint32_t stream, cql_writer *writer)
+{
+	answer(fake.sockets->conn, (int) stream, CQL_OPCODE_RESULT, writer->data, writer->len, 4096);
+	cql_writer_cleanup(writer);
+}
+
+/* A table's id, or none. */
+static void
+answer_id(uint32_t stream, bool is_known)
+{
+	static const char *const columns[] = {"id"};
+	cql_writer writer;
+
+	begin_rows(&writer, columns, 1, is_known ? 1 : 0);
+	if (is_known)
+		cql_write_bytes(&writer, "0123456789abcdef", 16);
+	answer_rows(stream, &writer);
+}
+
+/* One tablet, which the first node's first shard has. */
+static void
+answer_tablets(uint32_t stream)
+{
+	static const char *const columns[] = {"last_token", "replicas"};
+	static const uint8_t replicas[] = {0, 0, 0, 1, 0, 0, 0, 28, 0, 0, 0, 16, 1, 1, 1, 1, 1, 1,
+									   1, 1, 1, 1, 1, 1, 1, 1,  1, 1, 0, 0,  0, 4, 0, 0, 0, 0};
+	cql_writer writer;
+
+	begin_rows(&writer, columns, 2, 1);
+	cql_write_int(&writer, 8);
+	cql_write_long(&writer, INT64_MAX);
+	cql_write_bytes(&writer, replicas, sizeof replicas);
+	answer_rows(stream, &writer);
+}
+
+/* Its id is asked for as that of a table and as that of a view. */
+static void
+read_tablets(bool is_view)
+{
+	const cql_table *table;
+	cql_socket *socket;
+
+	session = open_session(1);
+	run(session);
+	session->has_tablets = true;
+	fake.is_holding = true;
+	assert_false(cql_session_learn_ring(session, "ks", "t"));
+	cql_loop_turn(loop);
+	socket = fake.sockets;
+	assert_int_equal(socket->held_count, 2);
+	socket->held_count = 0;
+	answer_id(socket->held[0], !is_view);
+	answer_id(socket->held[1], is_view);
+	cql_loop_turn(loop);
+	cql_loop_turn(loop);
+	assert_int_equal(socket->held_count, 1);
+	socket->held_count = 0;
+	answer_tablets(socket->held[0]);
+	cql_loop_turn(loop);
+	table = cql_table_known(&session->topology, "ks", "t");
+	assert_non_null(table);
+	assert_int_equal(table->tablets.count, 1);
+	assert_null(session->requests);
+}
+
+static void
+test_tablets_of_a_table(void **state)
+{
+	(void) state;
+	read_tablets(false);
+}
+
+static void
+test_tablets_of_a_view(void **state)
+{
+	(void) state;
+	read_tablets(true);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_reading_by_a_dead_link),
-		TEST(test_no_request_keeps_a_dead_link),
-		TEST(test_event_while_it_is_read),
+		TEST(test_reading_by_a_dead_link), TEST(test_no_request_keeps_a_dead_link),
+		TEST(test_event_while_it_is_read), TEST(test_tablets_of_a_table),
+		TEST(test_tablets_of_a_view),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
