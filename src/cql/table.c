@@ -157,7 +157,7 @@ set_has_tablets(cql_topology *topology, cql_table *table)
 	if (table->has_tablets)
 		return;
 	table->has_tablets = true;
-	topology->generation++;
+	cql_topology_renew(topology);
 }
 
 /* tuple<bigint, bigint, list<...>>: behind the first token, up to the last, replicas */

@@ -79,6 +79,14 @@ cql_topology_cleanup(cql_topology *topology)
 	memset(topology, 0, sizeof *topology);
 }
 
+void
+cql_topology_renew(cql_topology *topology)
+{
+	static uint64_t last_generation = 0;
+
+	topology->generation = ++last_generation;
+}
+
 const cql_keyspace *
 cql_topology_keyspace(const cql_topology *topology, const char *name)
 {

@@ -83,7 +83,7 @@ typedef struct cql_topology
 	int keyspace_count;
 	cql_table *tables;
 	cql_table_reading table_reading;
-	/* rises when keyspaces, tables or the ring are others; 0: nothing was read yet */
+	/* another one when keyspaces, tables or the ring are others; 0: nothing was read yet */
 	uint64_t generation;
 	int member_count;
 
@@ -113,6 +113,10 @@ extern void cql_topology_take_event(cql_session *session, cql_conn_event *event,
 extern bool cql_topology_read(cql_session *session, uint64_t now_ms);
 /* That a reading goes by; NULL: there is none. */
 extern cql_link *cql_topology_pick_link(const cql_session *session);
+
+/* Take a generation that no session's topology had, for statements remember nothing else of whose
+ * knowledge they go by. */
+extern void cql_topology_renew(cql_topology *topology);
 
 /* NULL: not known. */
 extern const cql_keyspace *cql_topology_keyspace(const cql_topology *topology, const char *name);

@@ -403,7 +403,7 @@ cql_topology_take(cql_session *session, cql_result *const *results)
 	topology->ring = ring;
 	topology->keyspaces = keyspaces;
 	topology->keyspace_count = keyspace_count;
-	topology->generation++;
+	cql_topology_renew(topology);
 	settle_local_place(session);
 	leave_nodes(session);
 	cql_tables_forget(topology, has_keyspace_of);

@@ -60,7 +60,7 @@ cluster_learn(cql_session *session, const cluster_node *nodes, int tokens_of_nod
 	topology->member_count = topology->node_count;
 	topology->local_dc = 0;
 	topology->local_rack = CQL_NO_ID;
-	topology->generation = 1;
+	cql_topology_renew(topology);
 	topology->read_at_ms = UINT64_MAX;
 	topology->keyspaces = cql_alloc_zero(sizeof *topology->keyspaces);
 	topology->keyspaces[0].name = cql_copy_text("ks", 2);

@@ -27,7 +27,6 @@ open_session(int node_count, cql_session_options options)
 	cql_session *made;
 	cql_error error;
 
-	statement.generation = 0; /* it was another session's, perhaps */
 	cluster_make_contacts(contacts, node_count);
 	options.contacts = contacts;
 	options.contact_count = node_count;

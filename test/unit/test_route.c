@@ -307,7 +307,7 @@ test_missing_shard(void **state)
 	table = cluster_add_tablets(&session);
 	assert_true(
 		cql_tablets_put(&table->tablets, (cql_token_range) {INT64_MIN, INT64_MAX}, &replica, 1));
-	session.topology.generation++;
+	cql_topology_renew(&session.topology);
 	(void) link_node(0, 0);
 	(void) link_node(0, 1);
 	links[0].conn.streams.capacity = 5;

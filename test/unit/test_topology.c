@@ -1,6 +1,6 @@
 /*
  * What is asked of the cluster's own tables and by which link: one that turns out to be dead, events
- * that come meanwhile, where a view's tablets stand.
+ * that come meanwhile, where a view's tablets stand; and whose knowledge a statement goes by.
  */
 #include "cluster.h"
 #include "fake_net.h"
@@ -258,6 +258,24 @@ test_tablets_of_a_view(void **state)
 	read_tablets(true);
 }
 
+/* ---- statements ---- */
+
+/* Where its rows are is another session's to tell, be it as old as the first. */
+static void
+test_statement_of_another_session(void **state)
+{
+	cql_session *first;
+
+	(void) state;
+	first = open_session(3);
+	session = open_session(3);
+	run(first);
+	assert_ptr_equal(statement.keyspace, &first->topology.keyspaces[0]);
+	cql_session_free(first);
+	run(session);
+	assert_ptr_equal(statement.keyspace, &session->topology.keyspaces[0]);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
 
 int
@@ -266,7 +284,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_reading_by_a_dead_link), TEST(test_no_request_keeps_a_dead_link),
 		TEST(test_event_while_it_is_read), TEST(test_tablets_of_a_table),
-		TEST(test_tablets_of_a_view),
+		TEST(test_tablets_of_a_view),      TEST(test_statement_of_another_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
