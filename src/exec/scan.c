@@ -348,11 +348,18 @@ List *
 scylla_scan_ask_ahead(ForeignScanState *node)
 {
 	ScyllaScanState *scan = node->fdw_state;
+	ExprContext *context = node->ss.ps.ps_ExprContext;
+	MemoryContext old;
 	ScyllaProbe probe;
 	List *asked = NIL;
+	bool is_possible;
 
-	ResetExprContext(node->ss.ps.ps_ExprContext);
-	if (!open_arms(node, INT64_MAX) || scan->probe_count > MAX_PROBES_AHEAD)
+	ResetExprContext(context);
+	/* As when the scan is run: what encoding leaves behind goes with the row. */
+	old = MemoryContextSwitchTo(context->ecxt_per_tuple_memory);
+	is_possible = open_arms(node, INT64_MAX) && scan->probe_count <= MAX_PROBES_AHEAD;
+	MemoryContextSwitchTo(old);
+	if (!is_possible)
 		return NIL;
 	if (scan->lookahead == NULL)
 		scan->lookahead = scylla_lookahead_new(node->ss.ps.state->es_query_cxt, scan->setup);
