@@ -340,6 +340,13 @@ scylla_cursor_start_ahead(ScyllaCursor *cursor, const ScyllaCursorInput *input)
 }
 
 void
+scylla_cursor_leave(ScyllaCursor *cursor)
+{
+	if (cursor->state == CURSOR_ASKED)
+		cursor->state = CURSOR_AHEAD;
+}
+
+void
 scylla_cursor_restart(ScyllaCursor *cursor)
 {
 	scylla_cursor_end(cursor);

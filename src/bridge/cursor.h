@@ -102,6 +102,9 @@ extern void scylla_cursor_start(ScyllaCursor *cursor, const ScyllaCursorInput *i
  * time ran out while nobody turned the loop, is sent again then. */
 extern void scylla_cursor_start_ahead(ScyllaCursor *cursor, const ScyllaCursorInput *input);
 
+/* Whoever asked has done something else since: what is on its way counts as asked for ahead. */
+extern void scylla_cursor_leave(ScyllaCursor *cursor);
+
 /* Ask once more for what was asked for last. */
 extern void scylla_cursor_restart(ScyllaCursor *cursor);
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from node import EXECUTE, delay, error, hold
+from node import EXECUTE, delay, error, hold, stall
 from support import Running, failure, query, wait_until, words
 
 KEYS = 50
@@ -85,6 +85,24 @@ def test_unread_bytes_are_bounded(pg, nodes, make_server, make_table):
     assert max(count for count, done in zip(asked, read) if done < 12) <= 16
     assert max(count - done for count, done in zip(asked, read) if done > 20) <= 5
     assert asked[-1] == KEYS
+    query(connection, "COMMIT")
+
+
+def test_pauses_longer_than_a_request(pg, nodes, make_server, make_table):
+    """Answers that are late because the rows before them were read slowly are asked for again."""
+    node = nodes(pages=[ROWS])
+    table = make_table(make_server(node.port, request_timeout="2s"))
+    node.rule(EXECUTE, stall(), times=2, when=lambda request: key_of(request) == 7)
+    connection = pg()
+    query(connection, "BEGIN; DECLARE c CURSOR FOR " + select(table))
+    rows = []
+    for times, some in enumerate(("1", str(KEYS - 2)), 1):
+        rows += query(connection, "FETCH %s FROM c" % some)
+        node.wait(lambda: keys_of(node).count(7) == times)
+        time.sleep(2.5)
+    rows += query(connection, "FETCH ALL FROM c")
+    assert sorted(rows) == ROWS
+    assert sorted(keys_of(node)) == sorted([*range(KEYS), 7, 7])
     query(connection, "COMMIT")
 
 
