@@ -4,6 +4,18 @@
 #include "cluster.h"
 
 #include "cql/mem.h"
+#include "cql/wire/type.h"
+
+static cql_column key_column = {.keyspace = "ks", .table = "t", .name = "k"};
+static cql_metadata markers = {.column_count = 1, .columns = &key_column};
+static cql_metadata no_columns;
+
+cql_statement cluster_statement = {.references = 1,
+								   .text = "INSERT",
+								   .id = (uint8_t[]) {1},
+								   .id_len = 1,
+								   .bind = &markers,
+								   .result = &no_columns};
 
 uint64_t
 next_number(uint64_t *state)
@@ -67,6 +79,25 @@ cluster_learn(cql_session *session, const cluster_node *nodes, int tokens_of_nod
 	topology->keyspace_count = 1;
 	cluster_replicate(session, 1, 0);
 	add_ring(topology, tokens_of_node);
+}
+
+cql_session *
+cluster_open(cql_loop *loop, int node_count, const cql_session_options *options)
+{
+	static const cluster_node racks[] = {{0, 0, 0}, {0, 1, 0}, {0, 2, 0}};
+	cql_contact contacts[CLUSTER_MAX_NODES];
+	cql_session_options with_contacts = *options;
+	cql_session *made;
+	cql_error error;
+
+	key_column.type = cql_type_scalar(CQL_TYPE_INT);
+	cluster_make_contacts(contacts, node_count);
+	with_contacts.contacts = contacts;
+	with_contacts.contact_count = node_count;
+	made = cql_session_new(loop, &with_contacts, &error);
+	assert_non_null(made);
+	cluster_learn(made, racks, 16);
+	return made;
 }
 
 void

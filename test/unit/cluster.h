@@ -27,6 +27,14 @@ extern void cluster_cleanup(cql_session *session);
 /* The same for a session whose contact points are the nodes, as if it had read its topology. */
 extern void cluster_learn(cql_session *session, const cluster_node *nodes, int tokens_of_node);
 
+/* One that has learned of as many nodes of one data center (at most three), each in a rack of its own,
+ * which are its contact points. */
+extern cql_session *cluster_open(cql_loop *loop, int node_count,
+								 const cql_session_options *options);
+
+/* By the key of ks.t; what a session notes in it is that session's. */
+extern cql_statement cluster_statement;
+
 /* Factors of data centers 0 and 1. */
 extern void cluster_replicate(cql_session *session, uint16_t factor, uint16_t other_factor);
 /* The table has tablets, none of which is known yet. */

@@ -11,31 +11,16 @@
 
 static cql_loop *loop;
 static cql_session *session;
-static cql_column key_column = {.keyspace = "ks", .table = "t", .name = "k"};
-static cql_metadata markers = {.column_count = 1, .columns = &key_column};
-static cql_metadata no_columns;
-static cql_statement statement = {
-	.references = 1, .id = (uint8_t[]) {1}, .id_len = 1, .bind = &markers, .result = &no_columns};
-
-static const cluster_node three[] = {{0, 0, 0}, {0, 1, 0}, {0, 2, 0}};
-
 /* Nodes whose first contact point is a member of a ring that all of them replicate. */
 static cql_session *
 open_session(int node_count, cql_session_options options)
 {
-	cql_contact contacts[CLUSTER_MAX_NODES];
 	cql_session *made;
-	cql_error error;
 
-	cluster_make_contacts(contacts, node_count);
-	options.contacts = contacts;
-	options.contact_count = node_count;
 	options.connect_timeout_ms = CONNECT_TIMEOUT_MS;
 	options.request_timeout_ms = 60000;
 	options.is_shard_aware = true;
-	made = cql_session_new(loop, &options, &error);
-	assert_non_null(made);
-	cluster_learn(made, three, 16);
+	made = cluster_open(loop, node_count, &options);
 	cluster_replicate(made, (uint16_t) node_count, 0);
 	return made;
 }
@@ -78,7 +63,7 @@ pass(uint64_t ms)
 static cql_request *
 submit(cql_session *to, uint64_t number)
 {
-	cql_request_spec spec = {.statement = &statement,
+	cql_request_spec spec = {.statement = &cluster_statement,
 							 .consistency = CQL_CONSISTENCY_LOCAL_QUORUM,
 							 .routing_key = &number,
 							 .routing_key_len = sizeof number,

@@ -7,31 +7,13 @@
 
 static cql_loop *loop;
 static cql_session *session;
-static cql_column key_column = {.keyspace = "ks", .table = "t", .name = "k"};
-static cql_metadata markers = {.column_count = 1, .columns = &key_column};
-static cql_metadata no_columns;
-static cql_statement statement = {
-	.references = 1, .id = (uint8_t[]) {1}, .id_len = 1, .bind = &markers, .result = &no_columns};
-
-static const cluster_node three[] = {{0, 0, 0}, {0, 1, 0}, {0, 2, 0}};
-
 static cql_session *
 open_session(int node_count)
 {
-	cql_contact contacts[CLUSTER_MAX_NODES];
-	cql_session_options options = {.contacts = contacts,
-								   .contact_count = node_count,
-								   .connect_timeout_ms = 5000,
-								   .request_timeout_ms = 60000,
-								   .idle_timeout_ms = 10000};
-	cql_session *made;
-	cql_error error;
+	cql_session_options options = {
+		.connect_timeout_ms = 5000, .request_timeout_ms = 60000, .idle_timeout_ms = 10000};
 
-	cluster_make_contacts(contacts, node_count);
-	made = cql_session_new(loop, &options, &error);
-	assert_non_null(made);
-	cluster_learn(made, three, 16);
-	return made;
+	return cluster_open(loop, node_count, &options);
 }
 
 static int
@@ -59,7 +41,7 @@ static cql_request *
 submit(cql_session *to)
 {
 	static const uint8_t key[] = {1};
-	cql_request_spec spec = {.statement = &statement,
+	cql_request_spec spec = {.statement = &cluster_statement,
 							 .consistency = CQL_CONSISTENCY_LOCAL_QUORUM,
 							 .routing_key = key,
 							 .routing_key_len = sizeof key,
@@ -270,10 +252,10 @@ test_statement_of_another_session(void **state)
 	first = open_session(3);
 	session = open_session(3);
 	run(first);
-	assert_ptr_equal(statement.keyspace, &first->topology.keyspaces[0]);
+	assert_ptr_equal(cluster_statement.keyspace, &first->topology.keyspaces[0]);
 	cql_session_free(first);
 	run(session);
-	assert_ptr_equal(statement.keyspace, &session->topology.keyspaces[0]);
+	assert_ptr_equal(cluster_statement.keyspace, &session->topology.keyspaces[0]);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)

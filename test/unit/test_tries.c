@@ -5,27 +5,13 @@
 #include "cluster.h"
 #include "fake_net.h"
 
-#include "cql/wire/type.h"
-
 static cql_loop *loop;
 static cql_session *session;
-static cql_column key_column = {.keyspace = "ks", .table = "t", .name = "k"};
-static cql_metadata markers = {.column_count = 1, .columns = &key_column};
-static cql_metadata no_columns;
-static cql_statement statement = {.references = 1,
-								  .text = "INSERT",
-								  .id = (uint8_t[]) {1},
-								  .id_len = 1,
-								  .bind = &markers,
-								  .result = &no_columns};
-
-static const cluster_node three[] = {{0, 0, 0}, {0, 1, 0}, {0, 2, 0}};
-
 static cql_request *
 submit(void)
 {
 	static uint32_t key = 0;
-	cql_request_spec spec = {.statement = &statement,
+	cql_request_spec spec = {.statement = &cluster_statement,
 							 .consistency = CQL_CONSISTENCY_LOCAL_QUORUM,
 							 .routing_key = &key,
 							 .routing_key_len = sizeof key,
@@ -42,21 +28,14 @@ submit(void)
 static int
 begin(void **state)
 {
-	cql_contact contacts[3];
-	cql_session_options options = {.contacts = contacts,
-								   .contact_count = 3,
-								   .connect_timeout_ms = 5000,
-								   .request_timeout_ms = 60000,
-								   .max_retries = 3};
+	cql_session_options options = {
+		.connect_timeout_ms = 5000, .request_timeout_ms = 60000, .max_retries = 3};
 	cql_error error;
 
 	(void) state;
 	fake_reset();
-	key_column.type = cql_type_scalar(CQL_TYPE_INT);
-	cluster_make_contacts(contacts, 3);
 	loop = cql_loop_new(&error);
-	session = cql_session_new(loop, &options, &error);
-	cluster_learn(session, three, 16);
+	session = cluster_open(loop, 3, &options);
 	cluster_replicate(session, 3, 0);
 	for (int i = 0; i < 1000 && fake_open_count(-1) < 3; i++)
 	{
