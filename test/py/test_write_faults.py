@@ -312,6 +312,26 @@ def test_the_only_row(table, proxy, driver):
     assert keys(driver) == set()
 
 
+def test_overload_for_a_while(table, proxy, driver):
+    """There is no other node to go to; rows before and after it are written."""
+    proxy.rule = lambda number, _body: error(OVERLOADED, "too much") if 300 <= number < 310 else None
+    found = failure(table, insert(1000))
+    assert_error(found, "53000", "too much", "key k = ", "The write was not applied")
+    present = assert_honest(found, driver, 1000)
+    _sent, _written, unknown, refused = counts(found)
+    assert unknown == 0 and 1 <= refused <= 10 and key_of(found) not in present
+    query(table, insert(1000))
+    assert keys(driver) == set(range(1, 1001))
+
+
+def test_merge_is_refused(table, driver):
+    """By PostgreSQL, for foreign tables."""
+    query(table, insert(2))
+    found = failure(table, "MERGE INTO t USING (VALUES (1)) s (k) ON t.k = s.k WHEN MATCHED THEN DELETE")
+    assert_error(found, "0A000", "MERGE", '"t"')
+    assert keys(driver) == {1, 2}
+
+
 def test_overload_that_lasts(table, proxy, driver):
     proxy.rule = lambda number, _body: error(OVERLOADED, "too much") if number > 300 else None
     found = failure(table, insert(1000))
