@@ -422,6 +422,20 @@ each_failing_allocation_is_noticed(void **state)
 	assert_null(cql_copy_text("", SIZE_MAX));
 }
 
+static void
+words_are_known_in_any_case(void **state)
+{
+	(void) state;
+	assert_true(cql_view_is_word((cql_view) {"TinyINT", 7}, "tinyint"));
+	assert_false(cql_view_is_word((cql_view) {"TinyINT", 6}, "tinyint"));
+	assert_false(cql_view_is_word((cql_view) {"tinyints", 8}, "tinyint"));
+	assert_false(cql_view_is_word((cql_view) {"int\0", 4}, "int"));
+	assert_true(cql_view_is_word((cql_view) {"", 0}, ""));
+	/* One bit makes a capital of a small letter, but no letter of a sign. */
+	assert_false(cql_view_is_word((cql_view) {"@", 1}, "`"));
+	assert_false(cql_view_is_word((cql_view) {"[", 1}, "{"));
+}
+
 int
 main(void)
 {
@@ -438,6 +452,7 @@ main(void)
 		cmocka_unit_test(empty_writer_gives_a_block),
 		cmocka_unit_test(lengths_beyond_the_notation_fail),
 		cmocka_unit_test(each_failing_allocation_is_noticed),
+		cmocka_unit_test(words_are_known_in_any_case),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

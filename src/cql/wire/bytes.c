@@ -11,6 +11,20 @@
 /* The first block of a writer: most requests fit into it. */
 #define FIRST_CAPACITY 256
 
+bool
+cql_view_is_word(cql_view view, const char *word)
+{
+	for (size_t i = 0; i < view.len; i++)
+	{
+		char c = view.data[i];
+
+		/* A word that ends here is shorter than the view, which may contain a NUL too. */
+		if (word[i] == '\0' || (c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) != word[i])
+			return false;
+	}
+	return word[view.len] == '\0';
+}
+
 void
 cql_reader_fail(cql_reader *reader)
 {

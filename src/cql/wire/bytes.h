@@ -25,6 +25,9 @@ typedef struct cql_view
 	size_t len;
 } cql_view;
 
+/* Is it that word of small ASCII letters, in any case? In any locale the same, other than strncasecmp(). */
+extern bool cql_view_is_word(cql_view view, const char *word);
+
 /* data may be NULL when len is 0; the reader then stands on an empty block, never on NULL. */
 static inline cql_reader
 cql_reader_over(const void *data, size_t len)

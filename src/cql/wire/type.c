@@ -6,7 +6,6 @@
 
 #include <stdalign.h>
 #include <string.h>
-#include <strings.h>
 
 #include "cql/mem.h"
 
@@ -168,11 +167,10 @@ cql_type_id_name(cql_type_id id)
 const cql_type *
 cql_type_scalar_named(cql_view name)
 {
-	if (name.len == strlen("varchar") && strncasecmp(name.data, "varchar", name.len) == 0)
+	if (cql_view_is_word(name, "varchar"))
 		return &scalars[CQL_TYPE_TEXT];
 	for (size_t i = 0; i < SCALAR_COUNT; i++)
-		if (scalar_names[i] != NULL && strlen(scalar_names[i]) == name.len &&
-			strncasecmp(scalar_names[i], name.data, name.len) == 0)
+		if (scalar_names[i] != NULL && cql_view_is_word(name, scalar_names[i]))
 			return &scalars[i];
 	return NULL;
 }

@@ -3,7 +3,6 @@
  * parsed back to an equal type; names that would not come back as themselves are quoted.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "cql/wire/type.h"
 
@@ -12,12 +11,6 @@
 /* Words that stand for a type of their own in the grammar, besides the scalars. */
 static const char *const type_words[] = {"frozen", "list",   "set",   "map",
 										 "tuple",  "vector", "empty", "varchar"};
-
-static bool
-is_word(cql_view view, const char *word)
-{
-	return view.len == strlen(word) && strncasecmp(view.data, word, view.len) == 0;
-}
 
 /* ---- parsing ---- */
 
@@ -33,7 +26,16 @@ static const cql_type *parse_type(text_parser *parser, int depth, bool is_frozen
 static void
 skip_blanks(text_parser *parser)
 {
-	parser->pos += strspn(parser->pos, " \t\r\n");
+	while (*parser->pos == ' ' || *parser->pos == '\t' || *parser->pos == '\r' ||
+		   *parser->pos == '\n')
+		parser->pos++;
+}
+
+/* What a name may consist of that stands without quotes. */
+static bool
+is_small(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
 
 static bool
@@ -49,13 +51,13 @@ accept(text_parser *parser, char wanted)
 static cql_view
 take_word(text_parser *parser)
 {
-	cql_view word;
+	cql_view word = {.len = 0};
 
 	skip_blanks(parser);
 	word.data = parser->pos;
-	word.len =
-		strspn(parser->pos, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
-	parser->pos += word.len;
+	while (is_small(*parser->pos) || (*parser->pos >= 'A' && *parser->pos <= 'Z'))
+		parser->pos++;
+	word.len = (size_t) (parser->pos - word.data);
 	return word;
 }
 
@@ -193,17 +195,17 @@ parse_parameters(text_parser *parser, cql_view word, int depth, bool is_frozen)
 	cql_type *type = NULL;
 
 	/* frozen is no node, yet counts: a chain of them recurses too. */
-	if (is_word(word, "frozen"))
+	if (cql_view_is_word(word, "frozen"))
 		return parse_type(parser, depth + 1, true);
-	if (is_word(word, "list"))
+	if (cql_view_is_word(word, "list"))
 		type = parse_elements(parser, CQL_TYPE_LIST, 1, depth);
-	else if (is_word(word, "set"))
+	else if (cql_view_is_word(word, "set"))
 		type = parse_elements(parser, CQL_TYPE_SET, 1, depth);
-	else if (is_word(word, "map"))
+	else if (cql_view_is_word(word, "map"))
 		type = parse_elements(parser, CQL_TYPE_MAP, 2, depth);
-	else if (is_word(word, "tuple"))
+	else if (cql_view_is_word(word, "tuple"))
 		type = parse_elements(parser, CQL_TYPE_TUPLE, count_elements(parser), depth);
-	else if (is_word(word, "vector"))
+	else if (cql_view_is_word(word, "vector"))
 		type = parse_vector(parser, depth);
 	if (type != NULL)
 		type->is_frozen = is_frozen;
@@ -240,7 +242,7 @@ parse_type(text_parser *parser, int depth, bool is_frozen)
 	type = cql_type_scalar_named(word);
 	if (type != NULL)
 		return type;
-	if (is_word(word, "empty"))
+	if (cql_view_is_word(word, "empty"))
 		return cql_type_read_class(
 			parser->arena, (cql_view) {.data = EMPTY_CLASS, .len = strlen(EMPTY_CLASS)}, depth);
 	parser->pos = start;
@@ -317,11 +319,13 @@ needs_quotes(const char *name)
 {
 	cql_view view = {.data = name, .len = strlen(name)};
 
-	if (name[0] < 'a' || name[0] > 'z' ||
-		strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != view.len)
+	if (name[0] < 'a' || name[0] > 'z')
 		return true;
+	for (size_t i = 1; i < view.len; i++)
+		if (!is_small(name[i]))
+			return true;
 	for (size_t i = 0; i < sizeof type_words / sizeof type_words[0]; i++)
-		if (is_word(view, type_words[i]))
+		if (cql_view_is_word(view, type_words[i]))
 			return true;
 	return cql_type_scalar_named(view) != NULL;
 }
