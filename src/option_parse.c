@@ -120,6 +120,15 @@ scylla_parse_pem(const ScyllaOptionRow *row, const char *text, void *field)
 		   scylla_parse_any_text(row, text, field);
 }
 
+/* The first of those characters, or the end. */
+static char *
+find_any(char *text, const char *wanted)
+{
+	while (*text != '\0' && strchr(wanted, *text) == NULL)
+		text++;
+	return text;
+}
+
 /* One contact point, which may be changed in place; NULL if it is none. */
 static ScyllaHost *
 parse_host(char *text)
@@ -133,13 +142,13 @@ parse_host(char *text)
 		text++;
 		behind_name = text + strspn(text, "0123456789abcdefABCDEF:.");
 		if (*behind_name == '%')
-			behind_name += strcspn(behind_name, "]");
+			behind_name = find_any(behind_name, "]");
 		if (*behind_name != ']')
 			return NULL;
 		*behind_name++ = '\0';
 	}
 	else
-		behind_name = text + strcspn(text, ":/@[] \t\r\n");
+		behind_name = find_any(text, ":/@[] \t\r\n");
 
 	if (*behind_name == ':')
 	{

@@ -137,48 +137,33 @@ typedef struct ContactList
 	StringInfoData unresolved; /* "name (why), name (why)" */
 } ContactList;
 
-static void
-append_contact(ContactList *list, const struct addrinfo *address, const char *name)
+static cql_contact *
+add_contact(ContactList *list)
 {
-	cql_contact *contact;
-
-	if (address->ai_addrlen > sizeof(contact->address))
-		return;
 	if (list->count == list->capacity)
 	{
 		list->capacity *= 2;
 		list->contacts = repalloc(list->contacts, list->capacity * sizeof(cql_contact));
 	}
-	contact = &list->contacts[list->count++];
-	memset(contact, 0, sizeof(*contact));
-	memcpy(&contact->address, address->ai_addr, address->ai_addrlen);
-	contact->address_len = address->ai_addrlen;
-	strlcpy(contact->host, name, sizeof(contact->host));
+	return memset(&list->contacts[list->count++], 0, sizeof(cql_contact));
 }
 
 /*
- * All addresses of a contact point. Blocks in the resolver, where no interrupt is seen, unless
- * the name is an address: the driver must not resolve names, since that would take a thread.
+ * All addresses of a host that has a name. Blocks in the resolver, where no interrupt is seen: the
+ * driver must not resolve names, since that would take a thread.
  */
 static void
-resolve_host(ContactList *list, const ScyllaHost *host)
+resolve_name(ContactList *list, const ScyllaHost *host)
 {
-	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+	struct addrinfo hints = {
+		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
 	struct addrinfo *addresses = NULL;
 	char port[NI_MAXSERV];
-	bool is_name = false;
 	int status;
 
+	CHECK_FOR_INTERRUPTS();
 	snprintf(port, sizeof(port), "%d", host->port);
-	hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
 	status = pg_getaddrinfo_all(host->name, port, &hints, &addresses);
-	if (status != 0)
-	{
-		CHECK_FOR_INTERRUPTS();
-		is_name = true;
-		hints.ai_flags = AI_NUMERICSERV;
-		status = pg_getaddrinfo_all(host->name, port, &hints, &addresses);
-	}
 	if (status != 0)
 	{
 		appendStringInfo(&list->unresolved, "%s\"%s\" (%s)", list->unresolved.len > 0 ? ", " : "",
@@ -186,8 +171,26 @@ resolve_host(ContactList *list, const ScyllaHost *host)
 		return;
 	}
 	for (struct addrinfo *address = addresses; address != NULL; address = address->ai_next)
-		append_contact(list, address, is_name ? host->name : "");
+	{
+		cql_contact *contact = add_contact(list);
+
+		memcpy(&contact->address, address->ai_addr, address->ai_addrlen);
+		contact->address_len = address->ai_addrlen;
+		strlcpy(contact->host, host->name, sizeof(contact->host));
+	}
 	pg_freeaddrinfo_all(hints.ai_family, addresses);
+}
+
+/* Most hosts are numbers, and those need no resolver. */
+static void
+resolve_host(ContactList *list, const ScyllaHost *host)
+{
+	cql_contact contact;
+
+	if (cql_contact_from_number(host->name, (uint16_t) host->port, &contact))
+		*add_contact(list) = contact;
+	else
+		resolve_name(list, host);
 }
 
 static void

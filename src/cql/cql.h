@@ -170,6 +170,9 @@ typedef struct cql_contact
 	char host[CQL_HOST_NAME_LEN];
 } cql_contact;
 
+/* The one whose host is written as a number; false: it is a name, which somebody has to resolve. */
+extern bool cql_contact_from_number(const char *host, uint16_t port, cql_contact *contact);
+
 typedef enum cql_tls_mode
 {
 	CQL_TLS_OFF,        /* plain text; no other mode ever falls back to it */

@@ -3,28 +3,15 @@
  */
 #include "cql/node.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cql/mem.h"
+#include "cql/net/address.h"
 
 #define FIRST_BACK_OFF_MS 50
 #define LAST_BACK_OFF_MS 10000
-
-/* The address as text: what the certificate is to name where no host is told. */
-static void
-print_host(const cql_contact *contact, char *buf, size_t size)
-{
-	const void *address =
-		contact->address.ss_family == AF_INET6
-			? (const void *) &((const struct sockaddr_in6 *) &contact->address)->sin6_addr
-			: (const void *) &((const struct sockaddr_in *) &contact->address)->sin_addr;
-
-	if (inet_ntop(contact->address.ss_family, address, buf, (socklen_t) size) == NULL)
-		snprintf(buf, size, "?");
-}
 
 cql_node *
 cql_node_new(uint16_t id, const cql_contact *address)
@@ -60,11 +47,18 @@ cql_node_set_address(cql_node *node, const cql_contact *address)
 {
 	node->address = *address;
 	if (node->address.host[0] == '\0')
-		print_host(address, node->address.host, sizeof node->address.host);
+		cql_net_print_address(&address->address, node->address.host, sizeof node->address.host);
 	cql_contact_print(address, node->name, sizeof node->name);
 }
 
 /* ---- addresses ---- */
+
+bool
+cql_contact_from_number(const char *host, uint16_t port, cql_contact *contact)
+{
+	memset(contact, 0, sizeof *contact);
+	return cql_net_read_address(host, port, &contact->address, &contact->address_len);
+}
 
 void
 cql_contact_print(const cql_contact *contact, char *buf, size_t size)
@@ -72,7 +66,7 @@ cql_contact_print(const cql_contact *contact, char *buf, size_t size)
 	bool is_v6 = contact->address.ss_family == AF_INET6;
 	char host[INET6_ADDRSTRLEN];
 
-	print_host(contact, host, sizeof host);
+	cql_net_print_address(&contact->address, host, sizeof host);
 	snprintf(buf, size, is_v6 ? "[%s]:%u" : "%s:%u", host, cql_contact_port(contact));
 }
 
