@@ -36,6 +36,8 @@
 #define INPUT_LEN ((size_t) 256 * 1024)
 /* No further request is looked at while this much waits for the socket. */
 #define OUTPUT_LEN ((size_t) 1024 * 1024)
+/* A longer answer is sent from where it stands in the recording, as no copy of it should be paid for. */
+#define COPIED_LEN ((size_t) 4096)
 #define BUCKETS 65536
 
 typedef struct Frame
@@ -66,6 +68,7 @@ typedef struct Client
 	size_t output_size;
 	size_t output_begin;
 	size_t output_end;
+	Frame rest;    /* of a long answer, behind the output */
 	long pages;    /* of the result that is being read */
 	Entry *latest; /* of the statement last guessed */
 } Client;
@@ -287,20 +290,22 @@ has_paging_state(Frame request)
 static void
 put_output(Client *client, Frame answer, const uint8_t *request)
 {
+	size_t copied = answer.len > COPIED_LEN ? HEADER_LEN : answer.len;
 	uint8_t *to;
 
-	if (client->output_size - client->output_end < answer.len)
+	if (client->output_size - client->output_end < copied)
 	{
-		client->output_size = client->output_end + answer.len + OUTPUT_LEN;
+		client->output_size = client->output_end + copied + OUTPUT_LEN;
 		client->output = realloc(client->output, client->output_size);
 		if (client->output == NULL)
 			die("out of memory");
 	}
 	to = client->output + client->output_end;
-	memcpy(to, answer.bytes, answer.len);
+	memcpy(to, answer.bytes, copied);
 	to[2] = request[2];
 	to[3] = request[3];
-	client->output_end += answer.len;
+	client->output_end += copied;
+	client->rest = (Frame) {answer.bytes + copied, answer.len - copied};
 }
 
 static void
@@ -354,7 +359,7 @@ answer_all(Client *client)
 {
 	size_t at = 0;
 
-	while (client->input_len - at >= HEADER_LEN &&
+	while (client->input_len - at >= HEADER_LEN && client->rest.len == 0 &&
 		   client->output_end - client->output_begin < OUTPUT_LEN)
 	{
 		Frame request = {client->input + at, HEADER_LEN + get_int(client->input + at + 5)};
@@ -370,20 +375,33 @@ answer_all(Client *client)
 	memmove(client->input, client->input + at, client->input_len);
 }
 
+static bool
+has_output(const Client *client)
+{
+	return client->output_end + client->rest.len > 0;
+}
+
 /* False: the client is gone. */
 static bool
 write_output(Client *client)
 {
-	while (client->output_begin < client->output_end)
+	while (has_output(client))
 	{
-		ssize_t sent = send(client->fd, client->output + client->output_begin,
-							client->output_end - client->output_begin, MSG_NOSIGNAL);
+		size_t copied = client->output_end - client->output_begin;
+		struct iovec parts[] = {{client->output + client->output_begin, copied},
+								{(uint8_t *) client->rest.bytes, client->rest.len}};
+		struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+		ssize_t sent = sendmsg(client->fd, &message, MSG_NOSIGNAL);
 
 		if (sent < 0)
 			return errno == EAGAIN;
-		client->output_begin += (size_t) sent;
+		copied = (size_t) sent < copied ? (size_t) sent : copied;
+		client->output_begin += copied;
+		client->rest.bytes += (size_t) sent - copied;
+		client->rest.len -= (size_t) sent - copied;
+		if (client->output_begin == client->output_end)
+			client->output_begin = client->output_end = 0;
 	}
-	client->output_begin = client->output_end = 0;
 	return true;
 }
 
@@ -405,7 +423,7 @@ serve(Client *client, uint32_t events)
 		answer_all(client);
 		if (!write_output(client))
 			return false;
-	} while (client->output_end == 0 && client->input_len >= HEADER_LEN &&
+	} while (!has_output(client) && client->input_len >= HEADER_LEN &&
 			 client->input_len >= HEADER_LEN + get_int(client->input + 5));
 	return true;
 }
@@ -415,7 +433,7 @@ watch(int epoll, int operation, Client *client)
 {
 	struct epoll_event event = {.data.ptr = client};
 
-	event.events = client->output_end > 0 ? EPOLLOUT : EPOLLIN;
+	event.events = has_output(client) ? EPOLLOUT : EPOLLIN;
 	if (epoll_ctl(epoll, operation, client->fd, &event) != 0)
 		die("epoll_ctl failed");
 }
@@ -505,7 +523,7 @@ serve_event(int epoll, const struct epoll_event *event)
 	}
 	else
 	{
-		was_writing = client->output_end > 0;
+		was_writing = has_output(client);
 		if (!serve(client, event->events))
 		{
 			close(client->fd);
@@ -513,7 +531,7 @@ serve_event(int epoll, const struct epoll_event *event)
 			free(client->output);
 			free(client);
 		}
-		else if (was_writing != (client->output_end > 0))
+		else if (was_writing != has_output(client))
 			watch(epoll, EPOLL_CTL_MOD, client);
 	}
 }
