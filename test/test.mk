@@ -3,7 +3,7 @@
 # The C unit tests: each test/unit/test_*.c is a program, the other files there help all of them.
 UNIT_TESTS = $(wildcard test/unit/test_*.c)
 # These have a network of their own in the place of cql/net.
-UNIT_WITHOUT_NET = $(addprefix $(BUILD)/unit/,test_pool test_route test_topology test_tries)
+UNIT_WITHOUT_NET = $(addprefix $(BUILD)/unit/,test_absence test_pool test_route test_topology test_tries)
 UNIT_HELPERS = $(filter-out $(UNIT_TESTS) test/unit/fake_net.c,$(wildcard test/unit/*.c))
 # Files of the PostgreSQL side that are plain C, and tested as such.
 UNIT_PURE = $(wildcard src/plan/access.c)

@@ -113,8 +113,7 @@ typedef enum CursorState
 {
 	CURSOR_IDLE,    /* not started, ended, or left by an error */
 	CURSOR_DUE,     /* the next page is to be asked for */
-	CURSOR_ASKED,   /* it was asked for because somebody wants it */
-	CURSOR_AHEAD,   /* it was asked for before anybody wanted it */
+	CURSOR_ASKED,   /* it was asked for */
 	CURSOR_HOLDING, /* the page at hand is next_page()'s to give out */
 	CURSOR_END      /* all pages were given out */
 } CursorState;
@@ -126,7 +125,7 @@ struct ScyllaCursor
 	ScyllaCursorSpec spec;
 	cql_statement *statement; /* our reference */
 	CursorState state;
-	cql_request *request; /* of the next page, while ASKED or AHEAD */
+	cql_request *request; /* of the next page, while ASKED */
 	cql_result *page;     /* the page at hand */
 	int page_count;       /* of this result, so far */
 	bool is_counted;      /* as a write of the transaction */
@@ -275,10 +274,10 @@ count_write(ScyllaCursor *cursor)
 	cursor->is_counted = true;
 }
 
-/* Ask for the page behind the one at hand, or for the first; the state it is asked in. Where the
- * session is busy nothing is sent, and the page is due. */
+/* Ask for the page behind the one at hand, or for the first. Where the session is busy nothing is
+ * sent, and the page is due. */
 static void
-submit_page(ScyllaCursor *cursor, CursorState state)
+submit_page(ScyllaCursor *cursor)
 {
 	const ScyllaCursorSpec *spec = &cursor->spec;
 	cql_request_spec request = {
@@ -303,7 +302,7 @@ submit_page(ScyllaCursor *cursor, CursorState state)
 	switch (cql_request_submit(spec->session->cql, &request, &cursor->request, &error))
 	{
 		case CQL_OK:
-			cursor->state = state;
+			cursor->state = CURSOR_ASKED;
 			spec->counters->requests++;
 			count_write(cursor);
 			break;
@@ -316,11 +315,11 @@ submit_page(ScyllaCursor *cursor, CursorState state)
 }
 
 static void
-submit_first_page(ScyllaCursor *cursor, CursorState state)
+submit_first_page(ScyllaCursor *cursor)
 {
 	cursor->page_count = 0;
 	cursor->is_counted = false;
-	submit_page(cursor, state);
+	submit_page(cursor);
 }
 
 void
@@ -328,29 +327,14 @@ scylla_cursor_start(ScyllaCursor *cursor, const ScyllaCursorInput *input)
 {
 	scylla_cursor_end(cursor);
 	copy_input(cursor, input);
-	submit_first_page(cursor, CURSOR_ASKED);
-}
-
-void
-scylla_cursor_start_ahead(ScyllaCursor *cursor, const ScyllaCursorInput *input)
-{
-	scylla_cursor_end(cursor);
-	copy_input(cursor, input);
-	submit_first_page(cursor, CURSOR_AHEAD);
-}
-
-void
-scylla_cursor_leave(ScyllaCursor *cursor)
-{
-	if (cursor->state == CURSOR_ASKED)
-		cursor->state = CURSOR_AHEAD;
+	submit_first_page(cursor);
 }
 
 void
 scylla_cursor_restart(ScyllaCursor *cursor)
 {
 	scylla_cursor_end(cursor);
-	submit_first_page(cursor, CURSOR_ASKED);
+	submit_first_page(cursor);
 }
 
 const ScyllaCursorInput *
@@ -451,11 +435,7 @@ note_page(ScyllaCursor *cursor)
 	scylla_report_warnings(page);
 }
 
-/*
- * The request is done: make its result the page at hand. A page that was asked for ahead may not
- * have come just because its time ran out while nobody turned the loop: then it is due again, and
- * the page at hand still tells where to go on.
- */
+/* The request is done: make its result the page at hand. */
 static void
 take_page(ScyllaCursor *cursor)
 {
@@ -466,14 +446,7 @@ take_page(ScyllaCursor *cursor)
 	cql_request_free(cursor->request);
 	cursor->request = NULL;
 	if (status != CQL_OK)
-	{
-		if (cursor->state != CURSOR_AHEAD || !cursor->spec.is_idempotent ||
-			(error.kind != CQL_ERROR_TIMEOUT && error.kind != CQL_ERROR_LOST))
-			raise_error(cursor, &error);
-		cursor->spec.counters->retries++;
-		cursor->state = CURSOR_DUE;
-		return;
-	}
+		raise_error(cursor, &error);
 	if (cursor->page != NULL)
 		cql_result_free(cursor->page);
 	cursor->page = result;
@@ -492,7 +465,7 @@ scylla_cursor_poll(ScyllaCursor *cursor)
 	for (;;)
 	{
 		if (cursor->state == CURSOR_DUE)
-			submit_page(cursor, CURSOR_ASKED);
+			submit_page(cursor);
 		if (cursor->state == CURSOR_DUE)
 			return false;
 		if (cursor->state == CURSOR_HOLDING || cursor->state == CURSOR_END)
@@ -526,7 +499,7 @@ ask_ahead(ScyllaCursor *cursor)
 {
 	if (!cursor->spec.is_prefetching || (cursor->input.first_rows > 0 && cursor->page_count == 1))
 		return;
-	submit_page(cursor, CURSOR_AHEAD);
+	submit_page(cursor);
 	/* A request leaves at a turn of the loop, and the next may come only after this page. */
 	scylla_wait_nothing();
 }

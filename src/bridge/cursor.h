@@ -98,13 +98,6 @@ typedef struct ScyllaCursorInput
 /* Send the request; the input is copied. Does not wait. */
 extern void scylla_cursor_start(ScyllaCursor *cursor, const ScyllaCursorInput *input);
 
-/* The same for rows that nobody wants yet: a request that ends before somebody does, because its
- * time ran out while nobody turned the loop, is sent again then. */
-extern void scylla_cursor_start_ahead(ScyllaCursor *cursor, const ScyllaCursorInput *input);
-
-/* Whoever asked has done something else since: what is on its way counts as asked for ahead. */
-extern void scylla_cursor_leave(ScyllaCursor *cursor);
-
 /* Ask once more for what was asked for last. */
 extern void scylla_cursor_restart(ScyllaCursor *cursor);
 

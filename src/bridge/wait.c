@@ -3,6 +3,9 @@
  *
  * The order of scylla_wait_until() is law: wait first, turn second, test again. Nothing may turn the
  * loop between the test and the wait, or the wake-up is lost. Raises only outside the loop.
+ *
+ * Whoever begins to turn the loop tells it so (cql_loop_resume()), for a backend is away from it for
+ * as long as its client, or its own work, likes.
  */
 #include "bridge/wait.h"
 
@@ -169,6 +172,7 @@ wait_until(ScyllaWaitTest is_reached, void *argument, int limit_ms, ScyllaGather
 	cql_loop_gather(loop, gather);
 	/* Here too, since a loop that is never idle would never come to wait. */
 	CHECK_FOR_INTERRUPTS();
+	cql_loop_resume(loop);
 	while (!is_reached(argument) && (end == 0 || GetCurrentTimestamp() < end))
 	{
 		int timeout_ms;
@@ -223,7 +227,10 @@ scylla_wait_room(cql_session *session)
 void
 scylla_wait_nothing(void)
 {
-	cql_loop_turn(scylla_loop_get());
+	cql_loop *loop = scylla_loop_get();
+
+	cql_loop_resume(loop);
+	cql_loop_turn(loop);
 }
 
 int
@@ -233,12 +240,19 @@ scylla_wait_fd(void)
 
 	settle_descriptors(loop);
 	cql_loop_gather(loop, SCYLLA_GATHER_NONE);
+	cql_loop_resume(loop);
 	while (cql_loop_timeout_ms(loop) == 0)
 	{
 		CHECK_FOR_INTERRUPTS();
 		cql_loop_turn(loop);
 	}
 	return cql_loop_fd(loop);
+}
+
+void
+scylla_wait_fd_over(void)
+{
+	cql_loop_turn(scylla_loop_get());
 }
 
 uint64

@@ -45,6 +45,9 @@ extern void scylla_wait_nothing(void);
  * loop first, as long as something is due at once. */
 extern int scylla_wait_fd(void);
 
+/* Somebody waited for it ever since: a turn of the loop that counts that time for deadlines. */
+extern void scylla_wait_fd_over(void);
+
 /* Microseconds that this backend has waited so far: callers take differences. */
 extern uint64 scylla_wait_total_us(void);
 

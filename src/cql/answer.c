@@ -119,8 +119,9 @@ try_again(cql_request *request, const cql_error *error)
 		return false;
 	request->was_repeated_once |= verdict.is_once;
 	if (verdict.is_paused)
-		request->not_before_ms = cql_net_now_ms() + cql_retry_pause_ms(request->retry_count,
-																	   cql_session_random(session));
+		request->not_before_ms =
+			cql_attended_ms(&session->loop->clock) +
+			cql_retry_pause_ms(request->retry_count, cql_session_random(session));
 	request->retry_count++;
 	request->error = *error;
 	/* An earlier try may stand all the same. */
@@ -146,7 +147,8 @@ count_try(const cql_request *request)
 
 	shard->requests++;
 	if (request->exchange.state == CQL_EXCHANGE_ANSWERED && shard->latency != NULL)
-		cql_latency_add(shard->latency, request->session->loop->now_us - request->sent_us);
+		cql_latency_add(shard->latency,
+						cql_attended_us(&request->session->loop->clock) - request->sent_us);
 }
 
 /* and not as it should. */

@@ -8,6 +8,7 @@
  * A user's wait looks like this, and its order matters (a turn between the test and the wait
  * loses the wake-up):
  *
+ *     cql_loop_resume(loop);
  *     while (!cql_request_is_done(request))
  *     {
  *         timeout = cql_loop_timeout_ms(loop);
@@ -140,6 +141,12 @@ extern void cql_loop_grant_extra_fds(cql_loop *loop, int count);
 extern void cql_loop_gather(cql_loop *loop, uint32_t share);
 /* Send what is queued, or else read what has come; expire what is due. Does not block. */
 extern void cql_loop_turn(cql_loop *loop);
+/*
+ * The host is back: what passed since the last turn counts for no deadline, and begins no silence,
+ * for nobody attended. Whatever passes from here to the next turn does, unless it is called again.
+ * A submit and cql_loop_wait() call it.
+ */
+extern void cql_loop_resume(cql_loop *loop);
 /* Block until the descriptor is readable, then turn: for programs without a waiter of their own. */
 extern void cql_loop_wait(cql_loop *loop);
 

@@ -66,8 +66,9 @@ open_socket(cql_link *link, const cql_link_options *options, uint32_t random)
 
 cql_link *
 cql_link_open(cql_node *node, int32_t wanted_shard, const cql_link_options *options,
-			  uint64_t now_ms, uint32_t random)
+			  uint32_t random)
 {
+	uint64_t now_ms = cql_clock_ms(options->clock);
 	cql_conn_options conn_options = {
 		.user = options->user,
 		.password = options->password,
@@ -76,7 +77,7 @@ cql_link_open(cql_node *node, int32_t wanted_shard, const cql_link_options *opti
 		.compression = options->compression,
 		.tls = options->tls,
 		.host = node->address.host,
-		.handshake_deadline_ms = now_ms + options->connect_timeout_ms,
+		.handshake_deadline_ms = cql_attended_ms(options->clock) + options->connect_timeout_ms,
 	};
 	cql_link *link = cql_alloc_zero(sizeof *link);
 
@@ -167,7 +168,7 @@ send_own(cql_link *link, cql_exchange *exchange, cql_writer *writer, uint64_t de
 }
 
 static void
-send_heartbeat(cql_link *link, const cql_link_options *options, uint64_t now_ms)
+send_heartbeat(cql_link *link, const cql_link_options *options)
 {
 	cql_writer writer;
 
@@ -175,11 +176,12 @@ send_heartbeat(cql_link *link, const cql_link_options *options, uint64_t now_ms)
 		return;
 	cql_writer_init(&writer);
 	cql_write_options(&writer);
-	send_own(link, &link->heartbeat, &writer, now_ms + options->heartbeat_timeout_ms);
+	send_own(link, &link->heartbeat, &writer,
+			 cql_attended_ms(options->clock) + options->heartbeat_timeout_ms);
 }
 
 void
-cql_link_listen(cql_link *link, const cql_link_options *options, uint64_t now_ms)
+cql_link_listen(cql_link *link, const cql_link_options *options)
 {
 	static const char *const kinds[] = {"TOPOLOGY_CHANGE", "STATUS_CHANGE", "SCHEMA_CHANGE"};
 	cql_writer writer;
@@ -189,21 +191,23 @@ cql_link_listen(cql_link *link, const cql_link_options *options, uint64_t now_ms
 	link->conn.takes_events = true;
 	cql_writer_init(&writer);
 	cql_write_register(&writer, kinds, 3);
-	send_own(link, &link->listening, &writer, now_ms + options->connect_timeout_ms);
+	send_own(link, &link->listening, &writer,
+			 cql_attended_ms(options->clock) + options->connect_timeout_ms);
 }
 
 void
-cql_link_touch(cql_link *link, const cql_link_options *options, uint64_t now_ms)
+cql_link_touch(cql_link *link, const cql_link_options *options)
 {
+	uint64_t now_ms = cql_clock_ms(options->clock);
 	bool is_first = cql_link_in_flight(link) == 1;
 	bool was_silent = now_ms - link->used_ms >= LONG_SILENCE_MS;
 
 	link->used_ms = now_ms;
 	if (!is_first)
 		return;
-	link->silent_ms = now_ms;
+	link->silent_ms = cql_attended_ms(options->clock);
 	if (was_silent)
-		send_heartbeat(link, options, now_ms);
+		send_heartbeat(link, options);
 }
 
 void
@@ -216,9 +220,11 @@ cql_link_gather(cql_link *link, uint32_t share)
 }
 
 void
-cql_link_watch(cql_link *link, const cql_link_options *options, uint64_t now_ms)
+cql_link_watch(cql_link *link, const cql_link_options *options)
 {
-	/* What has come is taken before anything is called late: nobody may have read for long. */
+	uint64_t now_ms = cql_attended_ms(options->clock);
+
+	/* What has come is taken before anything is called late: not every turn reads. */
 	if (link->is_ready && link->conn.state == CQL_CONN_READY &&
 		cql_conn_next_deadline(&link->conn) <= now_ms)
 		cql_socket_probe(link->socket);
@@ -231,7 +237,7 @@ cql_link_watch(cql_link *link, const cql_link_options *options, uint64_t now_ms)
 	}
 	else if (link->is_ready && now_ms - link->silent_ms >= options->heartbeat_timeout_ms &&
 			 cql_link_in_flight(link) > 0)
-		send_heartbeat(link, options, now_ms);
+		send_heartbeat(link, options);
 }
 
 uint64_t

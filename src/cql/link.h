@@ -8,6 +8,7 @@
 #ifndef CQL_LINK_H
 #define CQL_LINK_H
 
+#include "cql/clock.h"
 #include "cql/conn/conn.h"
 #include "cql/net/loop.h"
 #include "cql/node.h"
@@ -22,7 +23,8 @@ typedef struct cql_link
 	int32_t wanted_shard;
 	uint64_t opened_ms;
 	uint64_t used_ms; /* when the last request was put on it */
-	/* since when nothing has come, though something was waited for; judged by bytes_received */
+	/* the attended time since which nothing has come, though something was waited for; judged by
+	 * bytes_received */
 	uint64_t silent_ms;
 	uint64_t heard_bytes;
 	cql_exchange heartbeat; /* state IDLE: none is out */
@@ -38,6 +40,7 @@ typedef struct cql_link
 typedef struct cql_link_options
 {
 	cql_net *net;
+	const cql_clock *clock;
 	const char *user;
 	const char *password;
 	const char *application_name;
@@ -54,7 +57,7 @@ typedef struct cql_link_options
  * port. random picks the first source port tried. NULL: out of memory.
  */
 extern cql_link *cql_link_open(cql_node *node, int32_t wanted_shard,
-							   const cql_link_options *options, uint64_t now_ms, uint32_t random);
+							   const cql_link_options *options, uint32_t random);
 /* After its exchanges were taken. */
 extern void cql_link_free(cql_link *link);
 
@@ -70,7 +73,7 @@ extern cql_link_fitness cql_link_judge(const cql_link *link);
 extern uint32_t cql_link_in_flight(const cql_link *link);
 
 /* Have events come on it from now on. */
-extern void cql_link_listen(cql_link *link, const cql_link_options *options, uint64_t now_ms);
+extern void cql_link_listen(cql_link *link, const cql_link_options *options);
 
 /* How long links may stand. 0: for ever. */
 typedef struct cql_link_limits
@@ -85,11 +88,12 @@ typedef struct cql_link_limits
  */
 extern void cql_link_check_idle(cql_link *link, const cql_link_limits *limits, uint64_t now_ms);
 /* A request was put on it. */
-extern void cql_link_touch(cql_link *link, const cql_link_options *options, uint64_t now_ms);
+extern void cql_link_touch(cql_link *link, const cql_link_options *options);
 /* Have its socket wake who waits only once 1/share of the answers that it owes came (0: at each). */
 extern void cql_link_gather(cql_link *link, uint32_t share);
 /* After a turn: end what is due, ask whether the peer lives if it is silent. */
-extern void cql_link_watch(cql_link *link, const cql_link_options *options, uint64_t now_ms);
+extern void cql_link_watch(cql_link *link, const cql_link_options *options);
+/* In attended time. */
 extern uint64_t cql_link_next_deadline(const cql_link *link, const cql_link_options *options);
 
 #endif /* CQL_LINK_H */

@@ -51,6 +51,7 @@ cql_loop_new(cql_error *error)
 		return NULL;
 	}
 	loop->extra_granted = INT_MAX;
+	loop->clock.now_us = cql_net_now_us();
 	loop->net = cql_net_new(&os_error);
 	if (loop->net == NULL)
 	{
@@ -108,11 +109,13 @@ cql_loop_grant_extra_fds(cql_loop *loop, int count)
 	loop->extra_granted = count;
 }
 
-uint64_t
-cql_loop_read_clock(cql_loop *loop)
+void
+cql_loop_resume(cql_loop *loop)
 {
-	loop->now_us = cql_net_now_us();
-	return loop->now_us / 1000;
+	uint64_t now_us = cql_net_now_us();
+
+	loop->clock.away_us += now_us - loop->clock.now_us;
+	loop->clock.now_us = now_us;
 }
 
 /* After whatever changes how many answers are owed, lest more be waited for than will come. */
@@ -128,14 +131,14 @@ gather_answers(const cql_loop *loop)
 static void
 process_sessions(cql_loop *loop)
 {
-	uint64_t now_ms = cql_loop_read_clock(loop);
 	uint64_t deadline_ms = UINT64_MAX;
 
+	loop->clock.now_us = cql_net_now_us();
 	for (cql_session *session = loop->sessions; session != NULL; session = session->next_in_loop)
 	{
 		uint64_t next_ms;
 
-		cql_session_process(session, now_ms);
+		cql_session_process(session, cql_clock_ms(&loop->clock));
 		next_ms = cql_session_next_deadline(session);
 		if (next_ms < deadline_ms)
 			deadline_ms = next_ms;
@@ -164,6 +167,7 @@ cql_loop_turn(cql_loop *loop)
 void
 cql_loop_wait(cql_loop *loop)
 {
+	cql_loop_resume(loop);
 	cql_net_wait(loop->net);
 	process_sessions(loop);
 }

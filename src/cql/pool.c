@@ -68,10 +68,10 @@ replace_shard_link(cql_pool *pool, const cql_link *gone)
 }
 
 static cql_link *
-open_link(cql_session *session, cql_node *node, int32_t shard, uint64_t now_ms)
+open_link(cql_session *session, cql_node *node, int32_t shard)
 {
 	cql_link *link =
-		cql_link_open(node, shard, &session->link_options, now_ms, cql_session_random(session));
+		cql_link_open(node, shard, &session->link_options, cql_session_random(session));
 
 	if (link != NULL)
 		append_link(&session->pool, link);
@@ -140,13 +140,14 @@ void
 cql_pool_need(cql_session *session, uint64_t now_ms)
 {
 	cql_pool *pool = &session->pool;
+	uint64_t attended_ms = cql_attended_ms(&session->loop->clock);
 	cql_node *node;
 	cql_link *link;
 	cql_error error;
 
 	if (pool->connecting > 0 &&
 		(pool->connecting >= MAX_CONNECTING ||
-		 now_ms <
+		 attended_ms <
 			 pool->last_attempt_ms + session->link_options.connect_timeout_ms / STAGGER_FRACTION ||
 		 (pool->count > 0 && cql_pool_extra_count(session) + 1 > session->loop->extra_granted)))
 		return;
@@ -154,8 +155,8 @@ cql_pool_need(cql_session *session, uint64_t now_ms)
 	if (node != NULL)
 	{
 		node->tried_round = pool->round;
-		pool->last_attempt_ms = now_ms;
-		link = open_link(session, node, -1, now_ms);
+		pool->last_attempt_ms = attended_ms;
+		link = open_link(session, node, -1);
 		if (link != NULL)
 		{
 			link->is_needed = true;
@@ -300,7 +301,7 @@ open_wanted(cql_session *session, uint64_t now_ms)
 		if (pool->count < session->max_connections && node->is_member &&
 			cql_pool_extra_count(session) < session->loop->extra_granted)
 			/* A node that is down says nothing of its shard-aware port. */
-			(void) open_link(session, node, node->failures > 0 ? -1 : node->wanted_shard, now_ms);
+			(void) open_link(session, node, node->failures > 0 ? -1 : node->wanted_shard);
 	}
 }
 
@@ -365,7 +366,7 @@ take_ready(cql_session *session, cql_link *link, uint64_t now_ms)
 	pool->connecting--;
 	begin_round(session);
 	link->is_ready = true;
-	link->silent_ms = now_ms;
+	link->silent_ms = cql_attended_ms(&session->loop->clock);
 	link->shard = supported->shard < shard_count ? supported->shard : 0;
 	session->is_scylla = supported->is_scylla;
 	session->has_tablets = supported->has_tablets_v1;
@@ -470,7 +471,7 @@ process_link(cql_session *session, cql_link *link, uint64_t now_ms)
 	const cql_link_limits *limits = &session->link_limits;
 	cql_conn_event event;
 
-	cql_link_watch(link, &session->link_options, now_ms);
+	cql_link_watch(link, &session->link_options);
 	if (link->conn.state == CQL_CONN_READY && !link->is_ready)
 		take_ready(session, link, now_ms);
 	advance_done(session, link);
@@ -522,6 +523,7 @@ uint64_t
 cql_pool_next_deadline(const cql_session *session)
 {
 	const cql_pool *pool = &session->pool;
+	const cql_clock *clock = &session->loop->clock;
 	uint64_t deadline_ms = UINT64_MAX;
 	uint64_t next_ms;
 
@@ -530,19 +532,20 @@ cql_pool_next_deadline(const cql_session *session)
 		next_ms = cql_link_next_deadline(link, &session->link_options);
 		deadline_ms = next_ms < deadline_ms ? next_ms : deadline_ms;
 	}
+	if (session->waiting_first != NULL && pool->connecting > 0)
+	{
+		next_ms =
+			pool->last_attempt_ms + session->link_options.connect_timeout_ms / STAGGER_FRACTION;
+		if (next_ms > cql_attended_ms(clock))
+			deadline_ms = next_ms < deadline_ms ? next_ms : deadline_ms;
+	}
+	deadline_ms = cql_attended_to_clock_ms(clock, deadline_ms);
 	for (int i = 0; i < session->topology.node_count && pool->wanted > 0; i++)
 	{
 		const cql_node *node = session->topology.nodes[i];
 
 		if (node->is_wanted && node->open_at_ms < deadline_ms)
 			deadline_ms = node->open_at_ms;
-	}
-	if (session->waiting_first != NULL && pool->connecting > 0)
-	{
-		next_ms =
-			pool->last_attempt_ms + session->link_options.connect_timeout_ms / STAGGER_FRACTION;
-		if (next_ms > cql_net_now_ms())
-			deadline_ms = next_ms < deadline_ms ? next_ms : deadline_ms;
 	}
 	return deadline_ms;
 }

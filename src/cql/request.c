@@ -280,7 +280,7 @@ cql_request_submit_on(cql_session *session, const cql_request_spec *spec, cql_li
 bool
 cql_request_send(cql_request *request, cql_link *link)
 {
-	uint64_t now_us = request->session->loop->now_us;
+	uint64_t now_us = cql_attended_us(&request->session->loop->clock);
 
 	/* The time of a request begins when it can first be sent, and serves all of its tries. */
 	if (!request->was_sent)

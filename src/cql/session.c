@@ -79,6 +79,7 @@ set_options(cql_session *session, const cql_session_options *options)
 	};
 	session->link_options = (cql_link_options) {
 		.net = session->loop->net,
+		.clock = &session->loop->clock,
 		.user = session->user,
 		.password = session->password,
 		.application_name = session->application_name,
@@ -230,7 +231,7 @@ try_to_send(cql_session *session, cql_request *request, uint64_t now_ms)
 		   !cql_pool_check(session, link, now_ms) && !request->is_done);
 	if (link == NULL || request->is_done || !cql_request_send(request, link))
 		return false;
-	cql_link_touch(link, &session->link_options, now_ms);
+	cql_link_touch(link, &session->link_options);
 	if (cql_conn_has_output(&link->conn))
 		cql_socket_flush_later(link->socket);
 	return true;
@@ -238,8 +239,9 @@ try_to_send(cql_session *session, cql_request *request, uint64_t now_ms)
 
 /* End the wait of those whose time is over, and find out when to look again. */
 static void
-expire_waiting(cql_session *session, uint64_t now_ms)
+expire_waiting(cql_session *session)
 {
+	uint64_t now_ms = cql_attended_ms(&session->loop->clock);
 	cql_request *next;
 
 	session->waiting_due_ms = UINT64_MAX;
@@ -264,8 +266,8 @@ pump(cql_session *session, uint64_t now_ms)
 	cql_request *next;
 	bool is_any_ready = true;
 
-	if (session->waiting_due_ms <= now_ms)
-		expire_waiting(session, now_ms);
+	if (session->waiting_due_ms <= cql_attended_ms(&session->loop->clock))
+		expire_waiting(session);
 	for (cql_request *request = session->waiting_first; request != NULL && is_any_ready;
 		 request = next)
 	{
@@ -291,18 +293,19 @@ pump(cql_session *session, uint64_t now_ms)
 void
 cql_session_start(cql_session *session, cql_request *request)
 {
-	uint64_t now_ms = cql_loop_read_clock(session->loop);
+	const cql_clock *clock = &session->loop->clock;
 	/* Every contact point may take its time, and then the request. */
 	uint64_t wait_ms =
 		(uint64_t) session->link_options.connect_timeout_ms * (uint64_t) session->contact_count +
 		request->timeout_ms;
 
-	request->deadline_ms = now_ms + wait_ms;
+	cql_loop_resume(session->loop);
+	request->deadline_ms = cql_attended_ms(clock) + wait_ms;
 	session->request_count++;
-	if (session->waiting_first == NULL && try_to_send(session, request, now_ms))
+	if (session->waiting_first == NULL && try_to_send(session, request, cql_clock_ms(clock)))
 		return;
 	cql_session_enqueue(session, request);
-	pump(session, now_ms);
+	pump(session, cql_clock_ms(clock));
 }
 
 void
@@ -318,8 +321,9 @@ uint64_t
 cql_session_next_deadline(const cql_session *session)
 {
 	uint64_t deadline_ms = cql_pool_next_deadline(session);
+	uint64_t due_ms = cql_attended_to_clock_ms(&session->loop->clock, session->waiting_due_ms);
 
-	return session->waiting_due_ms < deadline_ms ? session->waiting_due_ms : deadline_ms;
+	return due_ms < deadline_ms ? due_ms : deadline_ms;
 }
 
 /* ---- the end ---- */

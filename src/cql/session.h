@@ -128,7 +128,8 @@ struct cql_request
 
 	/* when, and how often */
 	uint32_t timeout_ms;
-	uint64_t deadline_ms; /* of all its tries; before the first, of its wait for a connection */
+	/* in attended time: of all its tries; before the first, of its wait for a connection */
+	uint64_t deadline_ms;
 	uint64_t not_before_ms;
 	uint64_t sent_us;
 	bool is_idempotent;
@@ -197,7 +198,7 @@ typedef struct cql_pool
 	uint64_t tidy_at_ms;
 	/* attempts that requests wait for: each node is tried once in a round */
 	uint64_t round;
-	uint64_t last_attempt_ms;
+	uint64_t last_attempt_ms; /* attended time */
 	int attempts;
 	cql_error failure; /* of those of this round, their messages joined */
 	int losses;        /* links that were ready and broke since the last answer */
@@ -284,7 +285,7 @@ struct cql_session
 	cql_request *waiting_first;
 	cql_request *waiting_last;
 	size_t waiting_bytes;
-	uint64_t waiting_due_ms; /* the earliest time that matters to one of those that wait */
+	uint64_t waiting_due_ms; /* the earliest attended time that matters to one of those that wait */
 	uint32_t open_count;     /* requests that are not done */
 	uint64_t request_count;  /* all so far */
 	uint32_t turn;           /* spreads requests over nodes that are as good */
@@ -303,7 +304,7 @@ extern void cql_session_dequeue(cql_session *session, cql_request *request);
 extern void cql_session_fail_waiting(cql_session *session, const cql_error *error);
 /* After a turn: everything that came in or is due. */
 extern void cql_session_process(cql_session *session, uint64_t now_ms);
-/* Earliest time at which it has to be processed again; UINT64_MAX for none. */
+/* Earliest time by the clock at which it has to be processed again; UINT64_MAX for none. */
 extern uint64_t cql_session_next_deadline(const cql_session *session);
 extern uint32_t cql_session_random(cql_session *session);
 /* Whether requests of a consistency stay in the local data center. */
@@ -313,13 +314,10 @@ struct cql_loop
 {
 	cql_net *net;
 	cql_session *sessions;
-	uint64_t now_us;   /* as it was when a turn ended, or a request was submitted */
+	cql_clock clock;
 	int extra_granted; /* links beyond the first of each session that may stand */
 	uint32_t share;    /* see cql_loop_gather() */
 };
-
-/* Reads the clock: the loop's now_us, in milliseconds. */
-extern uint64_t cql_loop_read_clock(cql_loop *loop);
 
 /* An error with our own text. */
 extern void cql_error_set(cql_error *error, cql_error_kind kind, const char *format, ...)

@@ -177,7 +177,7 @@ begin_reading(cql_session *session, uint64_t now_ms)
 	/* Who asks for longer than that is told of changes. */
 	if (topology->readings > 1 && topology->listener == NULL)
 	{
-		cql_link_listen(link, &session->link_options, now_ms);
+		cql_link_listen(link, &session->link_options);
 		topology->listener = link;
 	}
 }
@@ -295,7 +295,7 @@ cql_session_try_node(cql_session *session, const uint8_t *host_id)
 	cql_node *node = cql_topology_host(&session->topology, host_id);
 
 	if (node == NULL)
-		(void) cql_topology_read(session, cql_loop_read_clock(session->loop));
+		(void) cql_topology_read(session, cql_net_now_ms());
 	else if (node->link_count == 0)
 		cql_pool_want(session, node, -1, CQL_WEIGHT_AT_ONCE);
 }

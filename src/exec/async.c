@@ -29,6 +29,7 @@ produce(AsyncRequest *areq)
 	ScyllaScanState *scan = scan_of(areq);
 	TupleTableSlot *slot;
 
+	scan->is_waited_for = false;
 	scan->is_async = true;
 	slot = areq->requestee->ExecProcNodeReal(areq->requestee);
 	scan->is_async = false;
@@ -47,6 +48,7 @@ scyllaForeignAsyncRequest(AsyncRequest *areq)
 void
 scyllaForeignAsyncNotify(AsyncRequest *areq)
 {
+	scylla_wait_fd_over();
 	produce(areq);
 }
 
@@ -67,11 +69,10 @@ has_news(const AsyncRequest *areq)
 	return scylla_fanout_has_news(scan_of(areq)->setup->fanout);
 }
 
-/* Of a scan of ours. */
 static bool
-is_pending(const AsyncRequest *areq)
+is_ours(const AsyncRequest *areq)
 {
-	return areq->callback_pending && IsA(areq->requestee, ForeignScanState) &&
+	return IsA(areq->requestee, ForeignScanState) &&
 		   ((ForeignScanState *) areq->requestee)->fdwroutine->ForeignAsyncRequest ==
 			   scyllaForeignAsyncRequest;
 }
@@ -89,11 +90,23 @@ is_event_needed(const AppendState *append, const AsyncRequest *areq)
 	{
 		const AsyncRequest *other = append->as_asyncrequests[i];
 
-		if (is_pending(other) &&
+		if (other->callback_pending && is_ours(other) &&
 			(has_news(other) || (i < areq->request_index && scan_of(other)->has_event)))
 			return false;
 	}
 	return true;
+}
+
+/* Whether the Append does nothing but wait until our event comes: no others can give it rows. */
+static bool
+waits_for_us_alone(const AppendState *append)
+{
+	int i = -1;
+
+	while ((i = bms_next_member(append->as_asyncplans, i)) >= 0)
+		if (!is_ours(append->as_asyncrequests[i]))
+			return false;
+	return append->as_syncdone;
 }
 
 void
@@ -101,9 +114,13 @@ scyllaForeignAsyncConfigureWait(AsyncRequest *areq)
 {
 	AppendState *append = castNode(AppendState, areq->requestor);
 	ScyllaScanState *scan = scan_of(areq);
-	int fd = scylla_wait_fd();
+	int fd;
 
-	scan->has_event = false;
+	/* The wait was ended by the latch, for nothing. */
+	if (scan->is_waited_for)
+		scylla_wait_fd_over();
+	fd = scylla_wait_fd();
+	scan->has_event = scan->is_waited_for = false;
 	if (has_news(areq))
 	{
 		produce_unasked(areq);
@@ -112,6 +129,7 @@ scyllaForeignAsyncConfigureWait(AsyncRequest *areq)
 	if (!areq->callback_pending)
 		return;
 	scan->has_event = is_event_needed(append, areq);
+	scan->is_waited_for = scan->has_event && waits_for_us_alone(append);
 	if (scan->has_event)
 		AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE, fd, NULL, areq);
 }

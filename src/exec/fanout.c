@@ -16,7 +16,6 @@ struct ScyllaFanout
 	List *streams;       /* all that were ever made */
 	ScyllaStream *first; /* of the first probe since start() */
 	uint64 probe_count;  /* since start() */
-	uint64 page_count;   /* that were handed out, ever */
 	bool is_exhausted;   /* the source has no more probes */
 	int window;
 	int max_window;
@@ -141,7 +140,6 @@ start_probe(ScyllaFanout *fanout)
 	stream = get_stream(fanout, probe.variant);
 	probe.input.page_rows = fanout->page_rows;
 	set_state(fanout, stream, SCYLLA_STREAM_FLYING);
-	stream->asked_when = fanout->page_count;
 	scylla_cursor_start(stream->cursor, &probe.input);
 	if (fanout->probe_count++ == 0)
 		fanout->first = stream;
@@ -215,15 +213,6 @@ has_any_come(void *arg)
 	return false;
 }
 
-/* While a page is read, for however long, nobody turns the loop for what else is in flight. */
-static void
-excuse_lateness(const ScyllaFanout *fanout, ScyllaStream *stream)
-{
-	if (stream->asked_when != fanout->page_count)
-		scylla_cursor_leave(stream->cursor);
-	stream->asked_when = fanout->page_count;
-}
-
 static void
 take_what_came(ScyllaFanout *fanout)
 {
@@ -236,7 +225,6 @@ take_what_came(ScyllaFanout *fanout)
 	{
 		ScyllaStream *stream = dlist_container(ScyllaStream, node, iter.cur);
 
-		excuse_lateness(fanout, stream);
 		if (!scylla_stream_poll(stream, fanout->spec.stream.remote))
 			continue;
 		if (scylla_cursor_is_at_end(stream->cursor))
@@ -273,7 +261,6 @@ static void
 hand_out(ScyllaFanout *fanout, ScyllaStream *stream)
 {
 	set_state(fanout, stream, SCYLLA_STREAM_OUT);
-	fanout->page_count++;
 	stream->page = scylla_cursor_next_page(stream->cursor);
 }
 

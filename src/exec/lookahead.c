@@ -129,7 +129,7 @@ take_off(ScyllaLookahead *ahead, const ScyllaProbe *probe, bool is_shared)
 
 	flight->is_shared = is_shared;
 	flight->is_read = false;
-	scylla_cursor_start_ahead(flight->stream->cursor, &probe->input);
+	scylla_cursor_start(flight->stream->cursor, &probe->input);
 	flight->is_in_flight = true;
 	dlist_push_tail(&ahead->flying, &flight->node);
 	ahead->flight_count++;

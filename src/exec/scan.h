@@ -36,6 +36,7 @@ typedef struct ScyllaScanState
 	ScyllaSharedScan *shared;   /* among workers (parallel.c); NULL: nobody helps */
 	bool is_async;              /* rather give nothing than wait (async.c) */
 	bool has_event;             /* it put its event into the Append's wait set, in this round */
+	bool is_waited_for;         /* and the Append does nothing but wait for it */
 	ScyllaLookahead *lookahead; /* of a lookup join, once anything was asked ahead; else NULL */
 	/* this run */
 	ScyllaScanPhase phase;

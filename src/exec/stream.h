@@ -34,8 +34,7 @@ typedef struct ScyllaStream
 	ScyllaStreamState state;
 	ScyllaVariant *variant;
 	ScyllaCursor *cursor;
-	cql_result *page;  /* while OUT */
-	uint64 asked_when; /* fanout.c's: how many pages it had handed out, as of its last look */
+	cql_result *page; /* while OUT */
 	const cql_cell
 		*owner;       /* of a page that lookups share: only rows with these bytes in that column */
 	int owner_column; /* are the reader's; NULL: all are */

@@ -84,9 +84,25 @@ def wait_until(condition, seconds=60):
 
 
 def wait_until_waiting(control, pid):
-    """Until a backend sleeps in the extension's waiter."""
-    wait_until(lambda: query(control, "SELECT 1 FROM pg_stat_activity WHERE pid = %s "
-                                      "AND wait_event_type = 'Extension'", [pid]))
+    """Until a backend sleeps in the extension's waiter, or an Append's."""
+    wait_until(lambda: query(control, "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND "
+                                      "(wait_event_type = 'Extension' OR wait_event = 'AppendReady')", [pid]))
+
+
+SHORT = "3s"  # a request_timeout, and a pause that is longer
+LONGER = 3.5
+
+
+def read_after_pause(connection, control, node, sql):
+    """The rows of a statement that comes long after it was asked for what the node holds, and gets it while it waits."""
+    node.wait(lambda: node.held)
+    time.sleep(LONGER)
+    running = Running(connection, sql)
+    wait_until_waiting(control, running.pid)
+    node.release()
+    running.join()
+    assert running.error is None, words(running.error)
+    return running.rows
 
 
 def log_of(control, pid):

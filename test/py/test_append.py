@@ -4,7 +4,7 @@ limits and cancels take effect while the Append waits."""
 import pytest
 
 from node import EXECUTE, hold, stall
-from support import Running, failure, query, wait_until
+from support import SHORT, Running, failure, query, read_after_pause, wait_until
 
 ROWS = [[(k, "v%d" % k) for k in range(10)], [(k, "w%d" % k) for k in range(10)]]
 
@@ -75,6 +75,37 @@ def test_request_timeout(pg, make_pair):
     assert found.pgcode == "58030"
     one.rules = []
     assert len(query(connection, sql)) == 20
+
+
+def test_request_timeout_beside_pauses(pg, make_pair):
+    """The time in which the client reads one table, or does nothing, is none of the other's."""
+    _one, two, sql = make_pair(request_timeout=SHORT)
+    two.rule(EXECUTE, hold())
+    connection = pg()
+    query(connection, "BEGIN; DECLARE c CURSOR FOR " + sql)
+    rows = query(connection, "FETCH 1 FROM c")
+    rows += read_after_pause(connection, pg(), two, "FETCH ALL FROM c")
+    assert sorted(rows) == sorted(values(ROWS[0] + ROWS[1]))
+    assert len(two.seen(EXECUTE)) == 1
+    query(connection, "COMMIT")
+
+
+def test_request_timeout_beside_wake_ups(pg, make_pair):
+    """A backend that is woken for other reasons all the time waits no longer for that."""
+    one, two, sql = make_pair(request_timeout="1s")
+    for node in one, two:
+        node.rule(EXECUTE, stall())
+    connection, control = pg(), pg()
+    query(connection, "LISTEN news")
+    running = Running(connection, sql)
+    wait_until(lambda: one.seen(EXECUTE) and two.seen(EXECUTE))
+
+    def has_ended():
+        query(control, "NOTIFY news")
+        return running.ended
+
+    wait_until(has_ended, seconds=30)
+    assert running.error.pgcode == "58030"
 
 
 @pytest.mark.parametrize("how", ["cancel", "timeout"])
