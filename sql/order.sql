@@ -187,6 +187,9 @@ SELECT explain('SELECT DISTINCT ON (a, b) * FROM times ORDER BY b, a, t DESC NUL
 -- not: a part of the key, other columns, another first row
 SELECT explain('SELECT DISTINCT a FROM times') LIMIT 2;
 SELECT explain('SELECT DISTINCT k, c FROM events') LIMIT 2;
+CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+SELECT explain('SELECT DISTINCT a COLLATE any_case, b FROM times') LIMIT 2;
+SELECT explain('SELECT DISTINCT ON (b, a COLLATE any_case) * FROM times') LIMIT 2;
 SELECT explain('SELECT DISTINCT ON (k) k, c FROM events ORDER BY k, c DESC') LIMIT 2;
 SELECT explain('SELECT DISTINCT ON (k) k, c FROM events ORDER BY k, v') LIMIT 2;
 SELECT explain('SELECT DISTINCT k FROM events WHERE v = 5') LIMIT 2;

@@ -10,6 +10,7 @@
 #include "access/stratnum.h"
 #include "compat.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/value.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
@@ -87,12 +88,15 @@ is_fixed(const ScyllaScanPlan *plan, const ScyllaColumn *column)
 	return condition != NULL && condition->op == SCYLLA_OP_EQUAL;
 }
 
-/* CQL tells the values of a column apart as PostgreSQL does. */
+/* CQL tells the values of a column, which the expression is, apart as PostgreSQL does: also where the
+ * query has another collation than the column. */
 static bool
-has_same_groups(const ScyllaColumn *column)
+has_same_groups(const ScyllaColumn *column, const Node *expr)
 {
+	Oid collation = exprCollation(expr);
+
 	return column->pair != NULL && column->pair->equal == SCYLLA_PUSH_EXACT &&
-		   (!OidIsValid(column->collation) || get_collation_isdeterministic(column->collation));
+		   (!OidIsValid(collation) || get_collation_isdeterministic(collation));
 }
 
 static bool
@@ -188,7 +192,8 @@ add_group(UpperPath *upper, const SortGroupClause *clause, Expr *expr)
 	const ScyllaTable *table = ((ScyllaRelPlan *) upper->rel->fdw_private)->table;
 	const ScyllaColumn *column = scylla_qual_column(upper->rel, table, (Node *) expr);
 
-	if (column == NULL || !has_same_groups(column) || !is_default_equality(clause, column))
+	if (column == NULL || !has_same_groups(column, (Node *) expr) ||
+		!is_default_equality(clause, column))
 		return false;
 	if (is_grouped_by(upper->groups, column))
 		return false;
@@ -385,7 +390,7 @@ find_distinct_columns(PlannerInfo *root, RelOptInfo *rel)
 		if (column == NULL)
 			return NULL;
 		if (column->role != SCYLLA_KEY_STATIC &&
-			(column->role != SCYLLA_KEY_PARTITION || !has_same_groups(column) ||
+			(column->role != SCYLLA_KEY_PARTITION || !has_same_groups(column, expr) ||
 			 !is_default_equality(clause, column)))
 			return NULL;
 		columns = bms_add_member(columns, column->attnum);
