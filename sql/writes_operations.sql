@@ -87,6 +87,14 @@ UPDATE c SET m['a'] = '1' WHERE k = 2 RETURNING m;
 SELECT m FROM c WHERE k = 2;
 UPDATE c SET m = m || NULL WHERE k = 2;
 UPDATE c SET l = array_remove(l, 1) WHERE k = 2;
+-- nothing is added to what has none, nothing taken where NULL is removed
+UPDATE c SET l = l || t.more, s = t.words || s FROM (VALUES (1, NULL::int[], NULL::text[]), (2, NULL, NULL)) t (k, more, words)
+	WHERE t.k = c.k;
+PREPARE fewer(int, text) AS UPDATE c SET l = array_remove(l, $1), s = array_remove(s, $2);
+SET plan_cache_mode = force_generic_plan;
+EXECUTE fewer(NULL, NULL);
+RESET plan_cache_mode;
+SELECT k, l, s FROM c ORDER BY k;
 PREPARE more_map(jsonb) AS UPDATE c SET m = m || $1 WHERE k = 1;
 SET plan_cache_mode = force_generic_plan;
 EXECUTE more_map(NULL);
@@ -97,6 +105,8 @@ SELECT l, m FROM c WHERE k = 2;
 SELECT cql_of('UPDATE c SET l = l || l'), cql_of('UPDATE c SET l = l[2:3]'), cql_of('UPDATE c SET l[1] = 5'),
 	cql_of('UPDATE c SET fl = fl || 1'), cql_of('UPDATE c SET d = array_remove(d, 1.0)'),
 	cql_of('UPDATE c SET im = im || ''{"1": 2}'''), cql_of('UPDATE c SET s = s || ARRAY[random()::text]');
+CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+SELECT cql_of('UPDATE c SET s = array_remove(s COLLATE any_case, ''A'')'), cql_of('UPDATE c SET s = array_remove(s, ''A'' COLLATE any_case)');
 UPDATE c SET l = l[2:3], fl = fl || 1, im = '{"1": 2}' WHERE k = 1;
 UPDATE c SET l[1] = 50 WHERE k = 1;
 SELECT l, fl, im FROM c WHERE k = 1;

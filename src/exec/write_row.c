@@ -201,6 +201,15 @@ refuse_null_key(const ScyllaRowWriter *rows, const ScyllaModifyColumn *column)
 			 errtablecol(rows->table.relation, column->attnum)));
 }
 
+/* The cell that says nothing about a column. To an operation on a collection that is NULL: Cassandra
+ * stumbles over anything else that is no list. */
+static int32
+silent_cell(const ScyllaModifyPlan *plan, const ScyllaModifyColumn *column)
+{
+	return !plan->is_counter && scylla_modify_is_delta(column->assign) ? CQL_CELL_NULL
+																	   : CQL_CELL_UNSET;
+}
+
 static void
 encode_null(ScyllaRowWriter *rows, const ScyllaModifyColumn *column)
 {
@@ -210,8 +219,9 @@ encode_null(ScyllaRowWriter *rows, const ScyllaModifyColumn *column)
 
 	if (column->assign == SCYLLA_ASSIGN_KEY)
 		refuse_null_key(rows, column);
-	append_length(&rows->cells, is_unset || column->assign != SCYLLA_ASSIGN_VALUE ? CQL_CELL_UNSET
-																				  : CQL_CELL_NULL);
+	append_length(&rows->cells, is_unset || column->assign != SCYLLA_ASSIGN_VALUE
+									? silent_cell(plan, column)
+									: CQL_CELL_NULL);
 }
 
 /* NULL is the table's option, or else what the remote table says. */
@@ -233,15 +243,16 @@ encode_ttl(ScyllaRowWriter *rows, int index)
 static void
 encode_column(ScyllaRowWriter *rows, int index)
 {
+	const ScyllaModifyColumn *column = &rows->table.plan->columns[index];
 	const ScyllaRowValue *value = &rows->values[index];
 	int start = rows->cells.len;
 
-	if (rows->table.plan->columns[index].assign == SCYLLA_ASSIGN_TTL)
+	if (column->assign == SCYLLA_ASSIGN_TTL)
 		encode_ttl(rows, index);
 	else if (value->is_left_out)
-		append_length(&rows->cells, CQL_CELL_UNSET);
+		append_length(&rows->cells, silent_cell(rows->table.plan, column));
 	else if (value->is_null)
-		encode_null(rows, &rows->table.plan->columns[index]);
+		encode_null(rows, column);
 	else
 		(void) scylla_encode(rows->target->converters[index], value->value, SCYLLA_ROUND_STORE,
 							 &rows->cells);

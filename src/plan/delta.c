@@ -113,6 +113,18 @@ make_array(Expr *element, Oid array_type)
 	return (Expr *) array;
 }
 
+/* The element, or none where it is NULL: there is no NULL to remove. */
+static Expr *
+make_removed(Expr *element, Oid array_type)
+{
+	Oid type = get_element_type(array_type);
+	Expr *null = (Expr *) makeNullConst(type, -1, get_typcollation(type));
+
+	return (Expr *) makeFuncExpr(F_ARRAY_REMOVE, array_type,
+								 list_make2(make_array(element, array_type), null), InvalidOid,
+								 get_typcollation(type), COERCE_EXPLICIT_CALL);
+}
+
 /* A set has no order: in front is behind. */
 static ScyllaAssign
 prepend_to(const ScyllaColumn *column)
@@ -122,13 +134,13 @@ prepend_to(const ScyllaColumn *column)
 
 /* Whether both sides find an element by the same equality. */
 static bool
-has_same_equality(const ScyllaColumn *column, Expr *element)
+has_same_equality(const ScyllaColumn *column, Expr *element, Oid collation)
 {
 	const ScyllaTypePair *pair =
 		scylla_type_pair_find(column->cql_type->elements[0], exprType((Node *) element));
 
 	return pair != NULL && pair->equal == SCYLLA_PUSH_EXACT &&
-		   (!OidIsValid(column->collation) || get_collation_isdeterministic(column->collation));
+		   (!OidIsValid(collation) || get_collation_isdeterministic(collation));
 }
 
 static bool
@@ -148,8 +160,9 @@ match_array(Assignment *assignment, Expr *expr)
 			return found(assignment, SCYLLA_ASSIGN_ADD, right);
 		if (function == F_ARRAY_APPEND)
 			return found(assignment, SCYLLA_ASSIGN_ADD, make_array(right, type));
-		if (function == F_ARRAY_REMOVE && has_same_equality(column, right))
-			return found(assignment, SCYLLA_ASSIGN_SUBTRACT, make_array(right, type));
+		if (function == F_ARRAY_REMOVE &&
+			has_same_equality(column, right, exprInputCollation((Node *) expr)))
+			return found(assignment, SCYLLA_ASSIGN_SUBTRACT, make_removed(right, type));
 	}
 	else if (is_column(assignment, right))
 	{
