@@ -133,7 +133,7 @@ scylla_keep_take(ForeignScanState *node)
 	if (plan == NULL)
 	{
 		note_plan(id);
-		return scylla_setup_new(node, CurrentMemoryContext);
+		return scylla_setup_new(node);
 	}
 	plan->last_use = ++last_use;
 	if (plan->generation != catalog_generation)
@@ -142,7 +142,11 @@ scylla_keep_take(ForeignScanState *node)
 	guard->setup = plan->setup;
 	plan->setup = NULL;
 	if (guard->setup == NULL)
-		guard->setup = scylla_setup_new(node, CacheMemoryContext);
+	{
+		/* It outlives the execution only once it is whole and the guard knows it. */
+		guard->setup = scylla_setup_new(node);
+		MemoryContextSetParent(guard->setup->context, CacheMemoryContext);
+	}
 	guard->setup->guard = guard;
 	return guard->setup;
 }

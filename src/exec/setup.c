@@ -44,10 +44,11 @@ make_arms(ScyllaScanSetup *setup, List *exprs)
 }
 
 ScyllaScanSetup *
-scylla_setup_new(ForeignScanState *node, MemoryContext parent)
+scylla_setup_new(ForeignScanState *node)
 {
 	ForeignScan *fsplan = castNode(ForeignScan, node->ss.ps.plan);
-	MemoryContext context = AllocSetContextCreate(parent, "scylla_fdw scan", ALLOCSET_SMALL_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "scylla_fdw scan", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	ScyllaScanSetup *setup = palloc0(sizeof(ScyllaScanSetup));
 

@@ -55,8 +55,8 @@ typedef struct ScyllaScanSetup
 	int first_rows;
 } ScyllaScanSetup;
 
-/* For a node's plan, in a context of its own below the parent. */
-extern ScyllaScanSetup *scylla_setup_new(ForeignScanState *node, MemoryContext parent);
+/* For a node's plan, in a context of its own below CurrentMemoryContext. */
+extern ScyllaScanSetup *scylla_setup_new(ForeignScanState *node);
 
 /* Take the session to ask, which must stay pinned while this is used. What was made for another
  * one, or is out of date, is thrown away. */
