@@ -27,6 +27,17 @@ DO $$ BEGIN FOR i IN 1..200 LOOP PERFORM * FROM t WHERE p = 1 AND c = i; END LOO
 \echo :LAST_ERROR_SQLSTATE
 RESET statement_timeout;
 
+-- a row that lookups share was read once
+CREATE TABLE o AS SELECT 1 AS p, 7 AS c FROM generate_series(1, 2000);
+ANALYZE o;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SET enable_memoize = off;
+SET statement_timeout = '30s';
+EXPLAIN (COSTS OFF) SELECT count(*) FROM o JOIN t USING (p, c);
+SELECT count(*) FROM o JOIN t USING (p, c);
+RESET statement_timeout;
+
 -- either way has a rate of its own
 ALTER FOREIGN TABLE t OPTIONS (DROP read_rate, ADD write_rate '10');
 SELECT count(*) FROM t WHERE p = 1;

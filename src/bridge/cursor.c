@@ -504,6 +504,12 @@ ask_ahead(ScyllaCursor *cursor)
 	scylla_wait_nothing();
 }
 
+int
+scylla_cursor_page_count(const ScyllaCursor *cursor)
+{
+	return cursor->page_count;
+}
+
 bool
 scylla_cursor_is_at_end(const ScyllaCursor *cursor)
 {

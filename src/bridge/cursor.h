@@ -120,6 +120,9 @@ extern const cql_request *scylla_cursor_request(const ScyllaCursor *cursor);
 /* Wait for that. */
 extern void scylla_cursor_wait(ScyllaCursor *cursor);
 
+/* How many pages of this result have come. */
+extern int scylla_cursor_page_count(const ScyllaCursor *cursor);
+
 /* Whether all pages were given out. */
 extern bool scylla_cursor_is_at_end(const ScyllaCursor *cursor);
 

@@ -80,6 +80,7 @@ add_probe_context(void *arg)
 	pfree(text.data);
 }
 
+/* One that has just come; it may be read several times. */
 static void
 take_page(const ScyllaStream *stream, ScyllaRemote *remote)
 {
@@ -96,11 +97,12 @@ scylla_stream_poll(ScyllaStream *stream, ScyllaRemote *remote)
 {
 	ErrorContextCallback context = {
 		.previous = error_context_stack, .callback = add_probe_context, .arg = stream};
+	int page_count = scylla_cursor_page_count(stream->cursor);
 	bool has_come;
 
 	error_context_stack = &context;
 	has_come = scylla_cursor_poll(stream->cursor);
-	if (has_come)
+	if (has_come && scylla_cursor_page_count(stream->cursor) != page_count)
 		take_page(stream, remote);
 	error_context_stack = context.previous;
 	return has_come;
