@@ -136,6 +136,43 @@ describe_want(cql_session *session)
 				  topology->local_dc < topology->dc_count ? topology->dcs[topology->local_dc] : "");
 }
 
+/* All nodes that it may go to were tried. */
+static void
+give_up(cql_session *session, cql_request *request)
+{
+	if (session->pool.attempts == 0)
+		describe_want(session);
+	cql_session_dequeue(session, request);
+	cql_request_fail(request, request->error.kind != CQL_ERROR_NONE ? &request->error
+																	: &session->pool.failure);
+}
+
+/* The next node for the first of those that wait which has one left, without those that have none. */
+static cql_node *
+next_wanted(cql_session *session, uint64_t now_ms)
+{
+	bool is_hopeless[2] = {false, false}; /* requests that tried no node yet, by is_local */
+	cql_request *next;
+
+	for (cql_request *request = session->waiting_first; request != NULL; request = next)
+	{
+		bool is_fresh = request->tried_count == 0;
+		cql_node *node = NULL;
+
+		next = request->next_waiting;
+		if (request->not_before_ms != 0)
+			continue;
+		if (!is_fresh || !is_hopeless[request->is_local])
+			node = next_candidate(session, request, now_ms);
+		if (node != NULL)
+			return node;
+		is_hopeless[request->is_local] |= is_fresh;
+		if (session->pool.connecting == 0)
+			give_up(session, request);
+	}
+	return NULL;
+}
+
 void
 cql_pool_need(cql_session *session, uint64_t now_ms)
 {
@@ -151,7 +188,7 @@ cql_pool_need(cql_session *session, uint64_t now_ms)
 			 pool->last_attempt_ms + session->link_options.connect_timeout_ms / STAGGER_FRACTION ||
 		 (pool->count > 0 && cql_pool_extra_count(session) + 1 > session->loop->extra_granted)))
 		return;
-	node = next_candidate(session, session->waiting_first, now_ms);
+	node = next_wanted(session, now_ms);
 	if (node != NULL)
 	{
 		node->tried_round = pool->round;
@@ -167,12 +204,7 @@ cql_pool_need(cql_session *session, uint64_t now_ms)
 		begin_round(session);
 	}
 	else if (pool->connecting == 0)
-	{
-		if (pool->attempts == 0)
-			describe_want(session);
-		cql_session_fail_waiting(session, &pool->failure);
 		begin_round(session);
-	}
 }
 
 /* What went wrong with all nodes of the round so far, one after the other. */

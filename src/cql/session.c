@@ -281,13 +281,8 @@ pump(cql_session *session, uint64_t now_ms)
 		else
 			break;
 	}
-	for (cql_request *request = session->waiting_first; request != NULL;
-		 request = request->next_waiting)
-		if (request->not_before_ms == 0)
-		{
-			cql_pool_need(session, now_ms);
-			break;
-		}
+	if (session->waiting_first != NULL)
+		cql_pool_need(session, now_ms);
 }
 
 void

@@ -206,7 +206,7 @@ typedef struct cql_pool
 
 /* After a turn: what came in and what is due on the links; open those that are wanted. */
 extern void cql_pool_process(cql_session *session, uint64_t now_ms);
-/* Requests wait and no link takes them: try the next node, or fail them when all were tried. */
+/* Requests wait and no link takes them: try the next node, or fail those for which all were tried. */
 extern void cql_pool_need(cql_session *session, uint64_t now_ms);
 /* As a weight: worth a link of its own, if one may be opened. */
 #define CQL_WEIGHT_AT_ONCE 1000

@@ -518,6 +518,41 @@ test_mute_contact_point(void **state)
 	cql_request_free(request);
 }
 
+/* Who may not leave a data center that is down fails, and nobody else who waits. */
+static void
+test_local_requests_fail_alone(void **state)
+{
+	cql_request_spec spec = {.statement = &cluster_statement};
+	cql_consistency consistencies[] = {CQL_CONSISTENCY_LOCAL_QUORUM, CQL_CONSISTENCY_QUORUM,
+									   CQL_CONSISTENCY_LOCAL_QUORUM, CQL_CONSISTENCY_QUORUM};
+	cql_request *requests[LENGTH_OF(consistencies)];
+	cql_error error;
+
+	(void) state;
+	session = open_session(2, (cql_session_options) {0});
+	session->topology.nodes[1]->place.dc = 1;
+	fake.is_down[0] = true;
+	for (size_t i = 0; i < LENGTH_OF(requests); i++)
+	{
+		spec.consistency = consistencies[i];
+		assert_int_equal(cql_request_submit(session, &spec, &requests[i], &error), CQL_OK);
+	}
+	turn(10);
+	for (size_t i = 0; i < LENGTH_OF(requests); i++)
+	{
+		cql_result *result;
+		cql_status status = cql_request_take_result(requests[i], &result, &error);
+
+		assert_int_equal(status, consistencies[i] == CQL_CONSISTENCY_QUORUM ? CQL_OK : CQL_FAILED);
+		if (status == CQL_OK)
+			cql_result_free(result);
+		else
+			assert_int_equal(error.kind, CQL_ERROR_UNREACHABLE);
+		cql_request_free(requests[i]);
+	}
+	assert_int_equal(fake.answered[1], 2);
+}
+
 /* Many backends that do the same at the same time do not open their links at the same time. */
 static void
 test_storm(void **state)
@@ -632,6 +667,7 @@ main(void)
 		TEST(test_try_node),
 		TEST(test_status_events),
 		TEST(test_mute_contact_point),
+		TEST(test_local_requests_fail_alone),
 		TEST(test_answers_are_gathered),
 		TEST(test_storm),
 	};
