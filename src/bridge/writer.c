@@ -176,20 +176,28 @@ goes_again(const ScyllaWriter *writer, const ScyllaWriteSlot *slot, const cql_er
 	return error->server_code == CQL_SERVER_INVALID;
 }
 
+/* In the words of both, who have no code of its own for it. */
+static bool
+is_too_large(const cql_error *error)
+{
+	return strstr(error->message, "Batch too large") != NULL;
+}
+
 /* A refused one as if it had not been sent. If it had too many bytes, fewer may pass. */
 static void
-withdraw_batch(ScyllaWriter *writer, ScyllaWriteSlot *slot, bool is_doubtful)
+withdraw_batch(ScyllaWriter *writer, ScyllaWriteSlot *slot, const cql_error *error)
 {
 	MemoryContext caller = MemoryContextSwitchTo(writer->context);
 	size_t fewer_bytes = Max(slot->values_len / 2, SCYLLA_BATCH_MIN_BYTES);
 
-	if (is_doubtful)
+	if (error->may_be_applied)
 		scylla_write_batch_doubt(slot->batch);
 	else
 	{
 		writer->counters.sent -= slot->rows;
 		scylla_transaction_count(writer->level, -slot->rows);
-		writer->limits.bytes = Min(writer->limits.bytes, fewer_bytes);
+		if (is_too_large(error))
+			writer->limits.bytes = Min(writer->limits.bytes, fewer_bytes);
 	}
 	writer->withdrawn = lappend(writer->withdrawn, slot->batch);
 	slot->batch = NULL;
@@ -210,7 +218,7 @@ settle_slot(ScyllaWriter *writer, int index)
 	if (status == CQL_OK)
 		note_success(writer, slot);
 	else if (goes_again(writer, slot, &error))
-		withdraw_batch(writer, slot, error.may_be_applied);
+		withdraw_batch(writer, slot, &error);
 	else
 		note_failure(writer, &error, slot);
 }
@@ -525,7 +533,7 @@ scylla_writer_drain(ScyllaWriter *writer)
 	settle_all(writer);
 	if (writer->has_failed)
 		fail(writer);
-	/* Batches that were refused without one of their rows being so were too large. */
+	/* What the servers do not take now they will not take later. */
 	session->batch_bytes = Min(session->batch_bytes, writer->limits.bytes);
 }
 

@@ -204,6 +204,29 @@ def test_batches_that_are_too_large(table, proxy, driver):
     assert not refused and proxy.executes - before < 500
 
 
+def test_batch_that_is_refused_once(table, proxy, driver):
+    """For a reason that has passed: its rows are written, and the batches of the session stay as large as they were."""
+    longest = []
+
+    def count(_number, body):
+        longest[:] = [max([len(body), *longest])]
+
+    def refuse_first(number, body):
+        return error(INVALID, "not now") if number == 1 else None
+
+    large = WIDE.replace("'v'", "repeat('v', 100)")
+    proxy.rule = count
+    query(table, large)
+    before = longest[0]
+    proxy.executes = 0
+    proxy.rule = refuse_first
+    query(table, large)
+    del longest[:]
+    proxy.rule = count
+    query(table, large)
+    assert longest == [before] and wide_keys(driver) == WIDE_ROWS
+
+
 def test_refused_by_the_server(keyspace, driver):
     """A real one: Cassandra's files, as it writes them by default, hold no time beyond 2038."""
     driver.execute("CREATE TABLE py_faults.lasting (p int, c int, v text, PRIMARY KEY (p, c))")
