@@ -86,6 +86,26 @@ SELECT cql('INSERT INTO fdw_writes_errors.t (p, c, d, v) VALUES (1, ''a'', 2, 2)
 SELECT * FROM fails('DELETE FROM planned WHERE p = 1 AND c = ''a'' AND v = 1');
 SELECT count(*) FROM planned WHERE p = 1 AND c = 'a';
 
+---- rows whose key PostgreSQL does not hold as it is: no other row is written in their place
+
+SELECT cql('CREATE TABLE fdw_writes_errors.amount (k decimal, c decimal, t time, v int, PRIMARY KEY (k, c, t))');
+SELECT cql('CREATE TABLE fdw_writes_errors.document (k text PRIMARY KEY, v int)');
+SELECT cql('INSERT INTO fdw_writes_errors.amount (k, c, t, v) VALUES (' || key || ', 1)')
+	FROM unnest('{"1E3, 1E3, ''01:00:00''","1.50, 1E3, ''01:00:00''","2, 2.0, ''01:00:00.000000001''"}'::text[]) key;
+SELECT cql(format('INSERT INTO fdw_writes_errors.document (k, v) VALUES (%L, 1)', key))
+	FROM unnest(ARRAY['{"b":1, "a":2}', '{"a": 3}']) key;
+CREATE FOREIGN TABLE amount (k numeric, c numeric, t time, v int) SERVER writes_errors_server
+	OPTIONS (excess_precision 'truncate');
+CREATE FOREIGN TABLE document (k jsonb, v int) SERVER writes_errors_server;
+SELECT * FROM fails('UPDATE amount SET v = 2 WHERE k + 0 = 1000');
+SELECT * FROM fails('DELETE FROM amount WHERE k + 0 = 2');
+SELECT * FROM fails('DELETE FROM document WHERE k ->> ''b'' = ''1''');
+-- those that a filter leaves out are none; numbers after the partition key are found by what they are
+UPDATE amount SET v = v + 1 WHERE k + 0 = 1.5;
+UPDATE document SET v = v + 1 WHERE k ->> 'a' = '3';
+SELECT * FROM amount ORDER BY k;
+SELECT * FROM document ORDER BY v;
+
 ---- options
 
 ALTER FOREIGN TABLE t OPTIONS (ttl '-1');

@@ -87,6 +87,16 @@ join_window(ForeignScanState *node)
 		*place = node;
 }
 
+/* Whether a ModifyTable above writes the rows: it has taken its relations before it begins its scans. */
+static bool
+is_target(const ForeignScanState *node)
+{
+	ResultRelInfo **results = node->ss.ps.state->es_result_relations;
+	Index relid = ((const Scan *) node->ss.ps.plan)->scanrelid;
+
+	return results != NULL && relid > 0 && results[relid - 1] != NULL;
+}
+
 void
 scyllaBeginForeignScan(ForeignScanState *node, int eflags)
 {
@@ -104,6 +114,7 @@ scyllaBeginForeignScan(ForeignScanState *node, int eflags)
 	scan->plan = scan->setup->plan;
 	scan->userid = find_user(fsplan, node->ss.ps.state);
 	init_expressions(scan, fsplan->fdw_exprs, &node->ss.ps);
+	scan->is_target = is_target(node);
 	scan->phase = SCYLLA_SCAN_NEW;
 	join_window(node);
 }

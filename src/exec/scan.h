@@ -31,6 +31,7 @@ typedef struct ScyllaScanState
 	ExprState **clauses; /* of each arm; where there is one arm NULL */
 	ExprState *limit;    /* NULL: all rows are wanted */
 	int empty_column;    /* whose empty values come by an arm of their own; -1: none */
+	bool is_target;      /* the rows are to be updated or deleted */
 	bool is_connected;
 	bool is_judged;             /* by option full_scan */
 	ScyllaSharedScan *shared;   /* among workers (parallel.c); NULL: nobody helps */

@@ -89,6 +89,20 @@ scylla_scan_wants_every_row(const ScyllaScanState *scan)
 	return true;
 }
 
+/* A row that PostgreSQL's own filter drops is none to be written. */
+static void
+check_target(ForeignScanState *node, TupleTableSlot *slot)
+{
+	const ScyllaScanSetup *setup = ((ScyllaScanState *) node->fdw_state)->setup;
+	ExprContext *context = node->ss.ps.ps_ExprContext;
+
+	if (scylla_tuple_is_writable(setup->reader, setup->cells, slot))
+		return;
+	context->ecxt_scantuple = slot;
+	if (ExecQual(node->ss.ps.qual, context))
+		scylla_tuple_refuse_write(setup->reader, setup->cells);
+}
+
 /* Other lookups' rows may stand on the same page. */
 static bool
 is_own(const ScyllaStream *stream, const cql_cell *cells)
@@ -126,6 +140,8 @@ scylla_scan_read_row(void *argument, ScyllaStream *stream, TupleTableSlot *slot,
 		scan->removed_rows++;
 		CHECK_FOR_INTERRUPTS();
 	}
+	if (has_row && scan->is_target)
+		check_target(node, slot);
 	MemoryContextSwitchTo(old);
 	return has_row;
 }

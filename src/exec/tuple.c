@@ -27,6 +27,7 @@ struct ScyllaTupleReader
 	int count;
 	TupleColumn *columns;
 	bool is_whole;         /* the slot has no other columns */
+	StringInfoData bytes;  /* of a value that is encoded again */
 	const cql_cell *cells; /* of the row being decoded, for the error context */
 };
 
@@ -58,6 +59,7 @@ scylla_tuple_reader_new(TupleDesc descriptor, const ScyllaScanPlan *plan,
 	reader->plan = plan;
 	reader->statement = statement;
 	reader->local_table = pstrdup(local_table);
+	initStringInfo(&reader->bytes);
 	reader->columns = palloc0(Max(plan->column_count, 1) * sizeof(TupleColumn));
 	for (int i = 0; i < plan->column_count; i++)
 	{
@@ -120,4 +122,54 @@ scylla_tuple_store(ScyllaTupleReader *reader, const cql_cell *cells, TupleTableS
 	}
 	error_context_stack = context.previous;
 	ExecStoreVirtualTuple(slot);
+}
+
+/* ---- rows that are to be written ---- */
+
+/* The length that stands before the bytes of a [value]. */
+#define VALUE_HEADER_BYTES 4
+
+/* An empty cell reads as NULL, and is none. */
+static bool
+keeps_bytes(ScyllaTupleReader *reader, const TupleColumn *column, cql_cell cell,
+			const TupleTableSlot *slot)
+{
+	if (slot->tts_isnull[column->value])
+		return cell.len < 0;
+	resetStringInfo(&reader->bytes);
+	(void) scylla_encode(column->converter, slot->tts_values[column->value], SCYLLA_ROUND_STORE,
+						 &reader->bytes);
+	return reader->bytes.len == VALUE_HEADER_BYTES + cell.len &&
+		   memcmp(reader->bytes.data + VALUE_HEADER_BYTES, cell.data, (size_t) cell.len) == 0;
+}
+
+bool
+scylla_tuple_is_writable(ScyllaTupleReader *reader, const cql_cell *cells,
+						 const TupleTableSlot *slot)
+{
+	for (int i = 0; i < reader->count; i++)
+	{
+		const TupleColumn *column = &reader->columns[i];
+
+		if (reader->plan->columns[column->cell].is_found_by_bytes &&
+			!keeps_bytes(reader, column, cells[column->cell], slot))
+			return false;
+	}
+	return true;
+}
+
+void
+scylla_tuple_refuse_write(ScyllaTupleReader *reader, const cql_cell *cells)
+{
+	ErrorContextCallback context = {
+		.previous = error_context_stack, .callback = add_row_context, .arg = reader};
+
+	reader->cells = cells;
+	error_context_stack = &context;
+	ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("cannot write a row of foreign table \"%s\" by its primary key",
+						   reader->local_table),
+					errdetail("Its key is not read exactly: written again, it would be the key of "
+							  "another row."),
+					errhint("Leave the row out by WHERE, and write it by scylla_execute().")));
 }

@@ -28,4 +28,16 @@ extern ScyllaTupleReader *scylla_tuple_reader_new(TupleDesc descriptor, const Sc
 extern void scylla_tuple_store(ScyllaTupleReader *reader, const cql_cell *cells,
 							   TupleTableSlot *slot);
 
+/*
+ * Whether the row can be written by the key that it was read with: each value is of the bytes that it
+ * was read from. It is not where a type of PostgreSQL's holds several of CQL's values as one (1E3 and
+ * 1000), for then another row would be written.
+ */
+extern bool scylla_tuple_is_writable(ScyllaTupleReader *reader, const cql_cell *cells,
+									 const TupleTableSlot *slot);
+
+/* Raise 0A000 of a row that is not. */
+extern void scylla_tuple_refuse_write(ScyllaTupleReader *reader, const cql_cell *cells)
+	pg_attribute_noreturn();
+
 #endif /* SCYLLA_TUPLE_H */

@@ -225,6 +225,23 @@ is_needed(const ScyllaColumn *column, const Bitmapset *attributes, const ScyllaS
 		   bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attributes);
 }
 
+/* A partition is found by its bytes. Among clustering columns numbers are found by what they are; and
+ * the entries of a map are put in order by the server. */
+static bool
+is_found_by_bytes(const ScyllaColumn *column)
+{
+	switch (column->cql_type->id)
+	{
+		case CQL_TYPE_DECIMAL:
+		case CQL_TYPE_VARINT:
+			return column->role == SCYLLA_KEY_PARTITION;
+		case CQL_TYPE_MAP:
+			return false;
+		default:
+			return true;
+	}
+}
+
 static void
 fetch_column(const ScyllaTable *table, const ScyllaColumn *column, AttrNumber attnum,
 			 ScyllaScanPlan *plan)
@@ -237,6 +254,7 @@ fetch_column(const ScyllaTable *table, const ScyllaColumn *column, AttrNumber at
 	fetch->function = column->function;
 	fetch->type_text = pstrdup(column->cql_type_text);
 	fetch->is_key = column->role == SCYLLA_KEY_PARTITION || column->role == SCYLLA_KEY_CLUSTERING;
+	fetch->is_found_by_bytes = fetch->is_key && is_found_by_bytes(column);
 }
 
 /* Columns of variable length are taken for wider than any fixed one. */

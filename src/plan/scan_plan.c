@@ -23,7 +23,8 @@ encode_column(const ScyllaFetchColumn *column)
 							  makeInteger(column->is_expression), makeInteger(column->function));
 
 	packed = lappend(packed, makeString(column->type_text));
-	return lappend(packed, makeInteger(column->is_key));
+	packed = lappend(packed, makeInteger(column->is_key));
+	return lappend(packed, makeInteger(column->is_found_by_bytes));
 }
 
 static void
@@ -35,6 +36,7 @@ decode_column(List *packed, ScyllaFetchColumn *column)
 	column->function = (ScyllaFunction) intVal(lfourth(packed));
 	column->type_text = strVal(list_nth(packed, 4));
 	column->is_key = intVal(list_nth(packed, 5)) != 0;
+	column->is_found_by_bytes = intVal(list_nth(packed, 6)) != 0;
 }
 
 static List *

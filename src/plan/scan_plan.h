@@ -20,8 +20,9 @@ typedef struct ScyllaFetchColumn
 	char *name;        /* remote; of an expression its CQL text, as ttl("V") or count(*) */
 	bool is_expression;
 	ScyllaFunction function;
-	char *type_text; /* CQL type that the plan believes in; drift is an error */
-	bool is_key;     /* part of the primary key: errors tell rows apart by it */
+	char *type_text;        /* CQL type that the plan believes in; drift is an error */
+	bool is_key;            /* part of the primary key: errors tell rows apart by it */
+	bool is_found_by_bytes; /* and a row is only found by the very bytes that it has */
 } ScyllaFetchColumn;
 
 /* A bind marker: what it is compared with, and which of fdw_exprs gives its value. */
