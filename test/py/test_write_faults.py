@@ -430,7 +430,7 @@ def test_cancel_that_a_function_outlives(table, proxy, driver, pg):
 
 def test_statement_timeout(table, proxy, driver):
     """Cancelled while rows are in flight: nobody knows of them, so all that were sent are counted."""
-    query(table, "SET statement_timeout = '300ms'")
+    query(table, "SET statement_timeout = '3s'")
     query(table, "ALTER FOREIGN TABLE t OPTIONS (write_rate '2000')")
     found = failure(table, insert(100000))
     assert found.pgcode == "57014"
