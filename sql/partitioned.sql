@@ -81,4 +81,20 @@ SELECT bool_and(is_same(q)) FROM unnest(ARRAY[
 RESET enable_partitionwise_join;
 RESET enable_partitionwise_aggregate;
 
+-- row security policies of the parent hold for what goes to a foreign partition
+CREATE ROLE partitioned_reader;
+GRANT USAGE ON SCHEMA partitioned_test TO partitioned_reader;
+GRANT ALL ON readings TO partitioned_reader;
+CREATE USER MAPPING FOR partitioned_reader SERVER partitioned_server OPTIONS (password_required 'false');
+ALTER TABLE readings ENABLE ROW LEVEL SECURITY;
+CREATE POLICY lower_half ON readings USING (c < 3) WITH CHECK (v < 1000);
+SET ROLE partitioned_reader;
+INSERT INTO readings (k, c, v) VALUES (1, 1, 1000);
+UPDATE readings SET v = 1000 WHERE k = 3;
+UPDATE readings SET v = v + 1 WHERE k = 3 AND v < 1000 RETURNING *;
+INSERT INTO readings (k, c, v) VALUES (1, 1, 999) RETURNING *;
+RESET ROLE;
+SELECT k, c, v FROM readings WHERE k IN (1, 3) ORDER BY k, c;
+
 CALL end_topic('partitioned');
+DROP ROLE partitioned_reader;

@@ -156,12 +156,19 @@ scyllaEndForeignInsert(EState *estate, ResultRelInfo *result)
 
 /* ---- rows ---- */
 
-/* Before the row leaves, for it could not be called back. */
+/*
+ * Before the row leaves, for it could not be called back. Core never checks row security policies of
+ * what goes to a foreign partition; a statement has those of its own command alone.
+ */
 static void
-check_view_options(ScyllaModifyState *modify, TupleTableSlot *slot)
+check_options(ScyllaModifyState *modify, TupleTableSlot *slot)
 {
-	if (modify->result->ri_WithCheckOptions != NIL)
-		ExecWithCheckOptions(WCO_VIEW_CHECK, modify->result, slot, modify->estate);
+	static const WCOKind kinds[] = {WCO_RLS_INSERT_CHECK, WCO_RLS_UPDATE_CHECK, WCO_VIEW_CHECK};
+
+	if (modify->result->ri_WithCheckOptions == NIL)
+		return;
+	for (int i = 0; i < (int) lengthof(kinds); i++)
+		ExecWithCheckOptions(kinds[i], modify->result, slot, modify->estate);
 }
 
 /* A conditional write is waited for; whether the row counts. */
@@ -206,7 +213,7 @@ scyllaExecForeignInsert(EState *estate, ResultRelInfo *result, TupleTableSlot *s
 {
 	ScyllaModifyState *modify = inserting(result);
 
-	check_view_options(modify, slot);
+	check_options(modify, slot);
 	take_slot(modify, slot);
 	return send_row(modify) ? slot : NULL;
 }
@@ -364,7 +371,7 @@ scyllaExecForeignUpdate(EState *estate, ResultRelInfo *result, TupleTableSlot *s
 {
 	ScyllaModifyState *modify = result->ri_FdwState;
 
-	check_view_options(modify, slot);
+	check_options(modify, slot);
 	take_slot(modify, slot);
 	if (has_update_trigger(result))
 		compare_with_old(modify, result->ri_oldTupleSlot);
