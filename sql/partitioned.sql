@@ -96,5 +96,15 @@ INSERT INTO readings (k, c, v) VALUES (1, 1, 999) RETURNING *;
 RESET ROLE;
 SELECT k, c, v FROM readings WHERE k IN (1, 3) ORDER BY k, c;
 
+-- no row stays in a foreign partition that it no longer belongs to
+CREATE TABLE moving (k int, c int NOT NULL, v int, n bigint) PARTITION BY RANGE (v);
+CREATE FOREIGN TABLE moving_x PARTITION OF moving FOR VALUES FROM (0) TO (1000)
+	SERVER partitioned_server OPTIONS (table 'x');
+CREATE TABLE moving_rest PARTITION OF moving DEFAULT;
+INSERT INTO moving VALUES (100, 1, 5), (101, 1, 1005);
+UPDATE moving SET v = 1500 WHERE k = 100;
+UPDATE moving SET v = 6 WHERE k IN (100, 101);
+SELECT tableoid::regclass, * FROM moving WHERE k IN (100, 101) ORDER BY k;
+
 CALL end_topic('partitioned');
 DROP ROLE partitioned_reader;

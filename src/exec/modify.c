@@ -372,6 +372,9 @@ scyllaExecForeignUpdate(EState *estate, ResultRelInfo *result, TupleTableSlot *s
 	ScyllaModifyState *modify = result->ri_FdwState;
 
 	check_options(modify, slot);
+	/* Core moves no row out of a foreign partition, and would leave it where nobody finds it. */
+	if (result->ri_RelationDesc->rd_rel->relispartition)
+		ExecPartitionCheck(result, slot, estate, true);
 	take_slot(modify, slot);
 	if (has_update_trigger(result))
 		compare_with_old(modify, result->ri_oldTupleSlot);
