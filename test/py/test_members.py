@@ -316,12 +316,15 @@ def test_ddl_does_not_wait_for_the_dead(cluster, keyspace, pg):
               % next(columns))
         return connection.notices == []
     wait_until(is_agreed, PATIENCE)
-    versions = dict(query(connection, "SELECT * FROM scylla_query('members_ddl', 'SELECT rpc_address, schema_version "
+
+    def versions():
+        """Of all nodes, where one and the same was asked for both; of two it is one less."""
+        return dict(query(connection, "SELECT * FROM scylla_query('members_ddl', 'SELECT rpc_address, schema_version "
                                       "FROM system.peers') AS t (peer inet, version uuid) UNION "
                                       "SELECT * FROM scylla_query('members_ddl', 'SELECT rpc_address, schema_version "
                                       "FROM system.local') AS t (peer inet, version uuid)"))
-    assert versions.keys() == {cluster.host(at) for at in (1, 2, 3, 4)}
+    wait_until(lambda: versions().keys() == {cluster.host(at) for at in (1, 2, 3, 4)}, PATIENCE)
     # (a node that one of them takes for dead, wrongly, is not waited for either)
-    assert len(set(versions.values())) > 1
+    assert len(set(versions().values())) > 1
     assert query(connection, "SELECT state FROM scylla_nodes WHERE server = 'members_ddl' AND node = %s",
                  [cluster.name(4)]) == [("down",)]
