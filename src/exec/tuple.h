@@ -38,6 +38,6 @@ extern bool scylla_tuple_is_writable(ScyllaTupleReader *reader, const cql_cell *
 
 /* Raise 0A000 of a row that is not. */
 extern void scylla_tuple_refuse_write(ScyllaTupleReader *reader, const cql_cell *cells)
-	pg_attribute_noreturn();
+	__attribute__((noreturn));
 
 #endif /* SCYLLA_TUPLE_H */
