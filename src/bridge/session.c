@@ -137,15 +137,15 @@ typedef struct ContactList
 	StringInfoData unresolved; /* "name (why), name (why)" */
 } ContactList;
 
-static cql_contact *
-add_contact(ContactList *list)
+static void
+append_contact(ContactList *list, const cql_contact *contact)
 {
 	if (list->count == list->capacity)
 	{
 		list->capacity *= 2;
 		list->contacts = repalloc(list->contacts, list->capacity * sizeof(cql_contact));
 	}
-	return memset(&list->contacts[list->count++], 0, sizeof(cql_contact));
+	list->contacts[list->count++] = *contact;
 }
 
 /*
@@ -172,11 +172,13 @@ resolve_name(ContactList *list, const ScyllaHost *host)
 	}
 	for (struct addrinfo *address = addresses; address != NULL; address = address->ai_next)
 	{
-		cql_contact *contact = add_contact(list);
+		cql_contact contact = {.address_len = address->ai_addrlen};
 
-		memcpy(&contact->address, address->ai_addr, address->ai_addrlen);
-		contact->address_len = address->ai_addrlen;
-		strlcpy(contact->host, host->name, sizeof(contact->host));
+		if (address->ai_addrlen > sizeof(contact.address))
+			continue;
+		memcpy(&contact.address, address->ai_addr, address->ai_addrlen);
+		strlcpy(contact.host, host->name, sizeof(contact.host));
+		append_contact(list, &contact);
 	}
 	pg_freeaddrinfo_all(hints.ai_family, addresses);
 }
@@ -188,7 +190,7 @@ resolve_host(ContactList *list, const ScyllaHost *host)
 	cql_contact contact;
 
 	if (cql_contact_from_number(host->name, (uint16_t) host->port, &contact))
-		*add_contact(list) = contact;
+		append_contact(list, &contact);
 	else
 		resolve_name(list, host);
 }
