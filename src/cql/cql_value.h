@@ -105,6 +105,8 @@ typedef struct cql_cell
 #define CQL_CELL_NULL (-1)
 /* In bind values only: leave the column as it is (v4, section 6.2). */
 #define CQL_CELL_UNSET (-2)
+/* The length that stands before the bytes of a [value]. */
+#define CQL_VALUE_HEADER_BYTES 4
 
 static inline bool
 cql_cell_is_null(cql_cell cell)

@@ -15,9 +15,6 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-/* The length that stands before the bytes of a [value]. */
-#define VALUE_HEADER_BYTES 4
-
 /* ---- beginning ---- */
 
 static const ScyllaScanArm *
@@ -61,12 +58,12 @@ describe_key(const void *argument, const char *key, size_t key_len)
 	initStringInfo(&out);
 	for (int i = 0; key < end; i++)
 	{
-		cql_cell cell = {(const uint8 *) key + VALUE_HEADER_BYTES,
+		cql_cell cell = {(const uint8 *) key + CQL_VALUE_HEADER_BYTES,
 						 (int32) cql_get_u32((const uint8 *) key)};
 
 		scylla_row_key_append(&out, get_arm(direct)->conditions[i].markers[0].name,
 							  cql_statement_bind(direct->statement, i)->type, cell);
-		key += VALUE_HEADER_BYTES + Max(cell.len, 0);
+		key += CQL_VALUE_HEADER_BYTES + Max(cell.len, 0);
 	}
 	return out.data;
 }
@@ -113,7 +110,7 @@ measure_key(const ScyllaDirectState *direct, const char *values)
 	const char *at = values;
 
 	for (int i = 0; i < get_arm(direct)->partition_conditions; i++)
-		at += VALUE_HEADER_BYTES + cql_get_u32((const uint8 *) at);
+		at += CQL_VALUE_HEADER_BYTES + cql_get_u32((const uint8 *) at);
 	return (size_t) (at - values);
 }
 

@@ -180,9 +180,6 @@ encode_bound(const ConditionParam *param, Datum value, StringInfo out)
 							   value, out);
 }
 
-/* The length that stands before the bytes of a [value]. */
-#define VALUE_HEADER_BYTES 4
-
 /*
  * No key's token is the least number, which the servers take for the ring's start or its end: a
  * bound there would mean the whole ring.
@@ -192,8 +189,8 @@ encode_token(const ConditionParam *param, StringInfo out)
 {
 	int start = out->len;
 	ScyllaVerdict verdict = encode_bound(param, param->markers[0].value, out);
-	cql_cell cell = {.data = (const uint8_t *) out->data + start + VALUE_HEADER_BYTES,
-					 .len = out->len - start - VALUE_HEADER_BYTES};
+	cql_cell cell = {.data = (const uint8_t *) out->data + start + CQL_VALUE_HEADER_BYTES,
+					 .len = out->len - start - CQL_VALUE_HEADER_BYTES};
 	int64_t token;
 
 	if (verdict != SCYLLA_VERDICT_SEND || !cql_read_i64(cell, &token) || token != INT64_MIN)
@@ -262,7 +259,7 @@ static void
 append_lowest(const ConditionParam *param, StringInfo out)
 {
 	uint8 least[SCYLLA_LEAST_SIZE];
-	uint8 header[VALUE_HEADER_BYTES];
+	uint8 header[CQL_VALUE_HEADER_BYTES];
 	int len = param->condition->op == SCYLLA_OP_GREATER_EQUAL
 				  ? scylla_type_least(param->markers[0].cql, least)
 				  : 0;
@@ -423,13 +420,13 @@ place_choices(ScyllaParams *params)
 static void
 append_list(StringInfo out, const ScyllaChoice *elements, int count)
 {
-	uint8 header[2 * VALUE_HEADER_BYTES];
-	int len = VALUE_HEADER_BYTES;
+	uint8 header[2 * CQL_VALUE_HEADER_BYTES];
+	int len = CQL_VALUE_HEADER_BYTES;
 
 	for (int i = 0; i < count; i++)
 		len += elements[i].len;
 	cql_put_u32(header, (uint32) len);
-	cql_put_u32(header + VALUE_HEADER_BYTES, (uint32) count);
+	cql_put_u32(header + CQL_VALUE_HEADER_BYTES, (uint32) count);
 	appendBinaryStringInfo(out, (const char *) header, sizeof(header));
 	for (int i = 0; i < count; i++)
 		appendBinaryStringInfo(out, elements[i].data, elements[i].len);

@@ -7,9 +7,6 @@
 
 #include "exec/probe.h"
 
-/* The length that stands before the bytes of a [value]. */
-#define VALUE_HEADER_BYTES 4
-
 ScyllaProbes *
 scylla_probes_new(const ScyllaScanArm *arm)
 {
@@ -163,8 +160,8 @@ make_key(ScyllaProbes *probes, ScyllaCursorInput *input)
 		const ScyllaChoice *choice = &probes->values[i].choices[probes->at[i]];
 
 		appendBinaryStringInfo(&probes->bytes, choice->data, choice->len);
-		parts[i].data = (const uint8_t *) choice->data + VALUE_HEADER_BYTES;
-		parts[i].len = choice->len - VALUE_HEADER_BYTES;
+		parts[i].data = (const uint8_t *) choice->data + CQL_VALUE_HEADER_BYTES;
+		parts[i].len = choice->len - CQL_VALUE_HEADER_BYTES;
 	}
 	if (!scylla_bound_is_partition(probes->bytes.len, count))
 		return false;
@@ -181,10 +178,10 @@ make_key(ScyllaProbes *probes, ScyllaCursorInput *input)
 static void
 append_limit(ScyllaProbes *probes, ScyllaCursorInput *input)
 {
-	uint8_t value[VALUE_HEADER_BYTES + sizeof(int32)];
+	uint8_t value[CQL_VALUE_HEADER_BYTES + sizeof(int32)];
 
 	cql_put_u32(value, sizeof(int32));
-	cql_put_u32(value + VALUE_HEADER_BYTES, (uint32) probes->limit);
+	cql_put_u32(value + CQL_VALUE_HEADER_BYTES, (uint32) probes->limit);
 	appendBinaryStringInfo(&probes->bytes, (const char *) value, sizeof(value));
 	input->value_count++;
 }
@@ -193,13 +190,13 @@ append_limit(ScyllaProbes *probes, ScyllaCursorInput *input)
 static void
 append_piece(ScyllaProbes *probes, const cql_ring_piece *piece, ScyllaCursorInput *input)
 {
-	uint8_t values[2 * (VALUE_HEADER_BYTES + sizeof(int64))];
-	uint8_t *end = values + VALUE_HEADER_BYTES + sizeof(int64);
+	uint8_t values[2 * (CQL_VALUE_HEADER_BYTES + sizeof(int64))];
+	uint8_t *end = values + CQL_VALUE_HEADER_BYTES + sizeof(int64);
 
 	cql_put_u32(values, sizeof(int64));
-	cql_put_u64(values + VALUE_HEADER_BYTES, (uint64) piece->range.start);
+	cql_put_u64(values + CQL_VALUE_HEADER_BYTES, (uint64) piece->range.start);
 	cql_put_u32(end, sizeof(int64));
-	cql_put_u64(end + VALUE_HEADER_BYTES, (uint64) piece->range.end);
+	cql_put_u64(end + CQL_VALUE_HEADER_BYTES, (uint64) piece->range.end);
 	appendBinaryStringInfo(&probes->bytes, (const char *) values, sizeof(values));
 	input->has_token_range = true;
 	input->token_range = piece->range;

@@ -126,9 +126,6 @@ scylla_tuple_store(ScyllaTupleReader *reader, const cql_cell *cells, TupleTableS
 
 /* ---- rows that are to be written ---- */
 
-/* The length that stands before the bytes of a [value]. */
-#define VALUE_HEADER_BYTES 4
-
 /* An empty cell reads as NULL, and is none. */
 static bool
 keeps_bytes(ScyllaTupleReader *reader, const TupleColumn *column, cql_cell cell,
@@ -139,8 +136,8 @@ keeps_bytes(ScyllaTupleReader *reader, const TupleColumn *column, cql_cell cell,
 	resetStringInfo(&reader->bytes);
 	(void) scylla_encode(column->converter, slot->tts_values[column->value], SCYLLA_ROUND_STORE,
 						 &reader->bytes);
-	return reader->bytes.len == VALUE_HEADER_BYTES + cell.len &&
-		   memcmp(reader->bytes.data + VALUE_HEADER_BYTES, cell.data, (size_t) cell.len) == 0;
+	return reader->bytes.len == CQL_VALUE_HEADER_BYTES + cell.len &&
+		   memcmp(reader->bytes.data + CQL_VALUE_HEADER_BYTES, cell.data, (size_t) cell.len) == 0;
 }
 
 bool

@@ -15,9 +15,6 @@
 #include "exec/write_target.h"
 #include "utils/memutils.h"
 
-/* The length that stands before the bytes of a [value]. */
-#define VALUE_HEADER_BYTES 4
-
 struct ScyllaRowWriter
 {
 	ScyllaWriteTable table;
@@ -106,7 +103,7 @@ pack_key(ScyllaRowWriter *rows)
 		cell = (const uint8 *) rows->cells.data + rows->starts[i];
 		len = (int32) cql_get_u32(cell);
 		appendBinaryStringInfo(&rows->key, (const char *) cell,
-							   VALUE_HEADER_BYTES + Min(Max(len, 0), SCYLLA_KEY_SHOWN_BYTES));
+							   CQL_VALUE_HEADER_BYTES + Min(Max(len, 0), SCYLLA_KEY_SHOWN_BYTES));
 	}
 }
 
@@ -121,11 +118,11 @@ describe_key(const void *argument, const char *key, size_t key_len)
 	initStringInfo(&out);
 	for (int i = 0; i < count && key < end; i++)
 	{
-		cql_cell cell = {(const uint8 *) key + VALUE_HEADER_BYTES,
+		cql_cell cell = {(const uint8 *) key + CQL_VALUE_HEADER_BYTES,
 						 (int32) cql_get_u32((const uint8 *) key)};
 
 		scylla_row_key_append(&out, rows->table.plan->columns[i].name, rows->table.types[i], cell);
-		key += VALUE_HEADER_BYTES + Min(Max(cell.len, 0), SCYLLA_KEY_SHOWN_BYTES);
+		key += CQL_VALUE_HEADER_BYTES + Min(Max(cell.len, 0), SCYLLA_KEY_SHOWN_BYTES);
 	}
 	return out.data;
 }
@@ -182,9 +179,9 @@ get_target(ScyllaRowWriter *rows, ScyllaModifyTarget kind)
 static void
 append_length(StringInfo out, int32 length)
 {
-	enlargeStringInfo(out, VALUE_HEADER_BYTES);
+	enlargeStringInfo(out, CQL_VALUE_HEADER_BYTES);
 	cql_put_u32((uint8 *) out->data + out->len, (uint32) length);
-	out->len += VALUE_HEADER_BYTES;
+	out->len += CQL_VALUE_HEADER_BYTES;
 }
 
 static void
@@ -291,7 +288,7 @@ cell_size(const ScyllaRowWriter *rows, int index)
 {
 	int32 len = (int32) cql_get_u32((const uint8 *) rows->cells.data + rows->starts[index]);
 
-	return VALUE_HEADER_BYTES + Max(len, 0);
+	return CQL_VALUE_HEADER_BYTES + Max(len, 0);
 }
 
 static const StringInfoData *
@@ -319,8 +316,8 @@ make_routing_key(ScyllaRowWriter *rows)
 
 	for (int i = 0; i < count; i++)
 		key[i] =
-			(cql_cell) {(const uint8 *) rows->cells.data + rows->starts[i] + VALUE_HEADER_BYTES,
-						cell_size(rows, i) - VALUE_HEADER_BYTES};
+			(cql_cell) {(const uint8 *) rows->cells.data + rows->starts[i] + CQL_VALUE_HEADER_BYTES,
+						cell_size(rows, i) - CQL_VALUE_HEADER_BYTES};
 	if (!cql_key_measure(key, count, &len))
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("partition key of a row of foreign table \"%s\" is too long",

@@ -34,9 +34,6 @@ static const BoundRule rules[] = {
  * and also to compare any other column with more. */
 #define MAX_KEY_BYTES 65535
 
-/* The length that stands before the bytes of a [value]. */
-#define VALUE_HEADER_BYTES 4
-
 static bool
 is_equality(ScyllaOperator op)
 {
@@ -47,7 +44,7 @@ is_equality(ScyllaOperator op)
 static ScyllaVerdict
 judge_length(int start, ScyllaOperator op, ScyllaBoundTrust trust, StringInfo out)
 {
-	if (out->len - start - VALUE_HEADER_BYTES <= MAX_KEY_BYTES)
+	if (out->len - start - CQL_VALUE_HEADER_BYTES <= MAX_KEY_BYTES)
 		return SEND;
 	if (trust == SCYLLA_BOUND_ENFORCED && !is_equality(op))
 		return SEND;
@@ -91,6 +88,6 @@ bool
 scylla_bound_is_partition(int len, int count)
 {
 	if (count == 1)
-		return len > VALUE_HEADER_BYTES && len - VALUE_HEADER_BYTES <= MAX_KEY_BYTES;
-	return len - count * (VALUE_HEADER_BYTES - 2) <= MAX_KEY_BYTES;
+		return len > CQL_VALUE_HEADER_BYTES && len - CQL_VALUE_HEADER_BYTES <= MAX_KEY_BYTES;
+	return len - count * (CQL_VALUE_HEADER_BYTES - 2) <= MAX_KEY_BYTES;
 }
