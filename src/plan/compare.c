@@ -63,11 +63,24 @@ scylla_compare_operator(const ScyllaComparison *comparison, ScyllaOperator *op)
 	return NULL;
 }
 
+bool
+scylla_compare_is_deterministic(Oid collation)
+{
+	return !OidIsValid(collation) || get_collation_isdeterministic(collation);
+}
+
+bool
+scylla_compare_is_same_equality(const ScyllaTypePair *pair, Oid collation)
+{
+	return pair != NULL && pair->equal == SCYLLA_PUSH_EXACT &&
+		   scylla_compare_is_deterministic(collation);
+}
+
 /* CQL compares bytes. Under a nondeterministic collation even equal text has several forms. */
 static const char *
 judge_collation(const ScyllaTypePair *pair, Oid collation, ScyllaOperator op)
 {
-	if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
+	if (!scylla_compare_is_deterministic(collation))
 		return "collation is not deterministic";
 	if (!pair->needs_c_collation)
 		return NULL;

@@ -33,6 +33,12 @@ extern const char *scylla_compare_operator(const ScyllaComparison *comparison, S
 extern const char *scylla_compare_judge(const ScyllaComparison *comparison, ScyllaOperator op,
 										ScyllaQual *qual);
 
+/* Whether two values that are equal under the collation, if there is one, are the same bytes. */
+extern bool scylla_compare_is_deterministic(Oid collation);
+
+/* Whether CQL tells values apart just as PostgreSQL does under the collation. NULL: it has no such pair. */
+extern bool scylla_compare_is_same_equality(const ScyllaTypePair *pair, Oid collation);
+
 /* Whether equality is told by the order alone, for equal values can be different keys. */
 extern bool scylla_compare_is_by_order(const ScyllaComparison *comparison);
 

@@ -13,6 +13,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
+#include "plan/compare.h"
 #include "plan/delta.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -139,8 +140,7 @@ has_same_equality(const ScyllaColumn *column, Expr *element, Oid collation)
 	const ScyllaTypePair *pair =
 		scylla_type_pair_find(column->cql_type->elements[0], exprType((Node *) element));
 
-	return pair != NULL && pair->equal == SCYLLA_PUSH_EXACT &&
-		   (!OidIsValid(collation) || get_collation_isdeterministic(collation));
+	return scylla_compare_is_same_equality(pair, collation);
 }
 
 static bool

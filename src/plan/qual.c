@@ -220,7 +220,7 @@ judge_contains(const Judge *judge, const ScyllaContains *contains, ScyllaQual *q
 	const ScyllaOperand operand = {contains->form, contains->column, contains->column->pair};
 	ListCell *cell;
 
-	if (OidIsValid(contains->collation) && !get_collation_isdeterministic(contains->collation))
+	if (!scylla_compare_is_deterministic(contains->collation))
 		return "collation is not deterministic";
 	foreach (cell, contains->values)
 	{

@@ -17,6 +17,7 @@
 #include "optimizer/planmain.h"
 #include "optimizer/tlist.h"
 #include "plan/aggregate.h"
+#include "plan/compare.h"
 #include "plan/order.h"
 #include "plan/parallel.h"
 #include "plan/qual.h"
@@ -93,10 +94,7 @@ is_fixed(const ScyllaScanPlan *plan, const ScyllaColumn *column)
 static bool
 has_same_groups(const ScyllaColumn *column, const Node *expr)
 {
-	Oid collation = exprCollation(expr);
-
-	return column->pair != NULL && column->pair->equal == SCYLLA_PUSH_EXACT &&
-		   (!OidIsValid(collation) || get_collation_isdeterministic(collation));
+	return scylla_compare_is_same_equality(column->pair, exprCollation(expr));
 }
 
 static bool
