@@ -120,7 +120,8 @@ scylla_parse_pem(const ScyllaOptionRow *row, const char *text, void *field)
 		   scylla_parse_any_text(row, text, field);
 }
 
-/* The first of those characters, or the end. */
+/* The first of those characters, or the end: strcspn(), which would be the one function of its part of
+ * the C library that each backend brings into memory. */
 static char *
 find_any(char *text, const char *wanted)
 {

@@ -1,3 +1,6 @@
+/*
+ * Addresses as text, by libuv.
+ */
 #include "cql/net/address.h"
 
 #include <stdio.h>

@@ -25,7 +25,8 @@ typedef struct cql_view
 	size_t len;
 } cql_view;
 
-/* Is it that word of small ASCII letters, in any case? In any locale the same, other than strncasecmp(). */
+/* Is it that word of small ASCII letters, in any case? In every locale the same, other than
+ * strncasecmp(). */
 extern bool cql_view_is_word(cql_view view, const char *word);
 
 /* data may be NULL when len is 0; the reader then stands on an empty block, never on NULL. */
