@@ -100,6 +100,16 @@ cluster_open(cql_loop *loop, int node_count, const cql_session_options *options)
 	return made;
 }
 
+cql_request *
+cluster_submit(cql_session *session, const cql_request_spec *spec)
+{
+	cql_request *request;
+	cql_error error;
+
+	assert_int_equal(cql_request_submit(session, spec, &request, &error), CQL_OK);
+	return request;
+}
+
 void
 cluster_init(cql_session *session, const cluster_node *nodes, int count, int tokens_of_node)
 {

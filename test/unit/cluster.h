@@ -34,6 +34,8 @@ extern cql_session *cluster_open(cql_loop *loop, int node_count,
 
 /* By the key of ks.t; what a session notes in it is that session's. */
 extern cql_statement cluster_statement;
+/* A request that has to be taken. */
+extern cql_request *cluster_submit(cql_session *session, const cql_request_spec *spec);
 
 /* Factors of data centers 0 and 1. */
 extern void cluster_replicate(cql_session *session, uint16_t factor, uint16_t other_factor);

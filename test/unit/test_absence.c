@@ -44,11 +44,8 @@ submit(void)
 {
 	cql_request_spec spec = {.statement = &cluster_statement,
 							 .consistency = CQL_CONSISTENCY_LOCAL_QUORUM};
-	cql_request *request;
-	cql_error error;
 
-	assert_int_equal(cql_request_submit(session, &spec, &request, &error), CQL_OK);
-	return request;
+	return cluster_submit(session, &spec);
 }
 
 static void

@@ -11,6 +11,7 @@
 
 static cql_loop *loop;
 static cql_session *session;
+
 /* Nodes whose first contact point is a member of a ring that all of them replicate. */
 static cql_session *
 open_session(int node_count, cql_session_options options)
@@ -68,11 +69,8 @@ submit(cql_session *to, uint64_t number)
 							 .routing_key = &number,
 							 .routing_key_len = sizeof number,
 							 .is_idempotent = true};
-	cql_request *request;
-	cql_error error;
 
-	assert_int_equal(cql_request_submit(to, &spec, &request, &error), CQL_OK);
-	return request;
+	return cluster_submit(to, &spec);
 }
 
 /* Requests one after the other, each of which must succeed. */
@@ -535,7 +533,7 @@ test_local_requests_fail_alone(void **state)
 	for (size_t i = 0; i < LENGTH_OF(requests); i++)
 	{
 		spec.consistency = consistencies[i];
-		assert_int_equal(cql_request_submit(session, &spec, &requests[i], &error), CQL_OK);
+		requests[i] = cluster_submit(session, &spec);
 	}
 	turn(10);
 	for (size_t i = 0; i < LENGTH_OF(requests); i++)

@@ -46,11 +46,8 @@ submit(cql_session *to)
 							 .routing_key = key,
 							 .routing_key_len = sizeof key,
 							 .is_idempotent = true};
-	cql_request *request;
-	cql_error error;
 
-	assert_int_equal(cql_request_submit(to, &spec, &request, &error), CQL_OK);
-	return request;
+	return cluster_submit(to, &spec);
 }
 
 static void

@@ -16,12 +16,9 @@ submit(void)
 							 .routing_key = &key,
 							 .routing_key_len = sizeof key,
 							 .is_idempotent = true};
-	cql_request *request;
-	cql_error error;
 
 	key++;
-	assert_int_equal(cql_request_submit(session, &spec, &request, &error), CQL_OK);
-	return request;
+	return cluster_submit(session, &spec);
 }
 
 /* A session that has a link to each of three nodes, which answer nothing from now on. */
