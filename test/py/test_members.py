@@ -317,14 +317,17 @@ def test_ddl_does_not_wait_for_the_dead(cluster, keyspace, pg):
         return connection.notices == []
     wait_until(is_agreed, PATIENCE)
 
-    def versions():
-        """Of all nodes, where one and the same was asked for both; of two it is one less."""
-        return dict(query(connection, "SELECT * FROM scylla_query('members_ddl', 'SELECT rpc_address, schema_version "
-                                      "FROM system.peers') AS t (peer inet, version uuid) UNION "
-                                      "SELECT * FROM scylla_query('members_ddl', 'SELECT rpc_address, schema_version "
-                                      "FROM system.local') AS t (peer inet, version uuid)"))
-    wait_until(lambda: versions().keys() == {cluster.host(at) for at in (1, 2, 3, 4)}, PATIENCE)
+    versions = {}
+
+    def are_all_known():
+        """So they are where one and the same node was asked for both; of two it is one less."""
+        versions.clear()
+        for table in ("peers", "local"):
+            versions.update(query(connection, "SELECT * FROM scylla_query('members_ddl', 'SELECT rpc_address, "
+                                              "schema_version FROM system.%s') AS t (peer inet, version uuid)" % table))
+        return versions.keys() == {cluster.host(at) for at in (1, 2, 3, 4)}
+    wait_until(are_all_known, PATIENCE)
     # (a node that one of them takes for dead, wrongly, is not waited for either)
-    assert len(set(versions().values())) > 1
+    assert len(set(versions.values())) > 1
     assert query(connection, "SELECT state FROM scylla_nodes WHERE server = 'members_ddl' AND node = %s",
                  [cluster.name(4)]) == [("down",)]
