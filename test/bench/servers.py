@@ -42,12 +42,28 @@ class Servers:
     def connect(self):
         """A new connection to the scratch PostgreSQL: a new backend."""
         if self.pg is None:
-            progress("starting PostgreSQL")
-            text = script("pg", "start", "--name", "bench", "--owner", str(os.getpid()))
-            self.pg = dict(word.split("=", 1) for word in text.split() if "=" in word)
-            os.environ.update(self.pg)
-            self.make_tables()
+            self.pg = self.start_postgres("bench")
         return Backend()
+
+    def start_postgres(self, name, *options):
+        """A scratch PostgreSQL with tables: the environment by which it is found, set from now on."""
+        progress("starting PostgreSQL")
+        text = script("pg", "start", "--name", name, "--owner", str(os.getpid()), "--", *options)
+        found_by = dict(word.split("=", 1) for word in text.split() if "=" in word)
+        os.environ.update(found_by)
+        self.make_tables()
+        return found_by
+
+    @contextlib.contextmanager
+    def preloaded(self):
+        """Another PostgreSQL for a while, which loads the extension before it has backends."""
+        usual = dict(os.environ)
+        self.start_postgres("preloaded", "-c", "shared_preload_libraries=scylla_fdw")
+        try:
+            yield
+        finally:
+            script("pg", "stop", "--name", "preloaded")
+            os.environ.update(usual)
 
     def make_tables(self):
         with contextlib.closing(Backend()) as backend:
@@ -57,7 +73,7 @@ class Servers:
             for name, fetch_size in (("local", PAGE_ROWS), ("local_default", 100)):
                 backend.run("CREATE SERVER %s FOREIGN DATA WRAPPER postgres_fdw OPTIONS "
                             "(host '%s', port '%s', dbname 'postgres', fetch_size '%d')"
-                            % (name, self.pg["PGHOST"], self.pg["PGPORT"], fetch_size))
+                            % (name, os.environ["PGHOST"], os.environ["PGPORT"], fetch_size))
                 backend.run("CREATE USER MAPPING FOR postgres SERVER " + name)
                 backend.run("CREATE SCHEMA " + name)
             backend.run("CREATE TABLE public.one AS SELECT 1 AS id")

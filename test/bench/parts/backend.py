@@ -27,8 +27,10 @@ def note_first_query(name, sql, limit_mib=None):
 
 def part_memory():
     servers.need(min(ROWS, SOME_ROWS))
-    note_first_query("a bare backend's first query adds", "SELECT * FROM cluster.item WHERE id = 1",
-                     4)
+    one = "SELECT * FROM cluster.item WHERE id = 1"
+    note_first_query("a bare backend's first query adds", one, 4)
+    with servers.preloaded():
+        note_first_query("  where shared_preload_libraries has loaded the extension", one, 4)
     note_first_query("  postgres_fdw's", "SELECT * FROM local.one WHERE id = 1")
 
     backend = servers.connect()
