@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "cql/conn/conn.h"
 #include "cql/mem.h"
 
 static long allocation_count = 0;
@@ -227,4 +228,31 @@ long
 bench_allocation_count(void)
 {
 	return allocation_count;
+}
+
+void
+bench_drop_output(cql_conn *conn)
+{
+	struct iovec parts[4];
+	int count;
+
+	while ((count = cql_conn_output(conn, parts, 4)) > 0)
+		for (int i = 0; i < count; i++)
+			cql_conn_sent(conn, parts[i].iov_len);
+}
+
+void
+bench_feed(cql_conn *conn, const uint8_t *bytes, size_t len)
+{
+	while (len > 0)
+	{
+		size_t room;
+		uint8_t *into = cql_conn_input(conn, &room);
+		size_t part = len < room ? len : room;
+
+		memcpy(into, bytes, part);
+		cql_conn_received(conn, part);
+		bytes += part;
+		len -= part;
+	}
 }

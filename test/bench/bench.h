@@ -52,6 +52,12 @@ extern void bench_print(const char *name, double value);
  */
 extern long bench_walk(cql_result *page, int64_t *sum);
 
+/* A connection without a socket: what it would send is gone at once, and bytes come as reads of a
+ * socket would bring them. */
+struct cql_conn;
+extern void bench_drop_output(struct cql_conn *conn);
+extern void bench_feed(struct cql_conn *conn, const uint8_t *bytes, size_t len);
+
 /* Count the driver's allocations; only before the first session. */
 extern void bench_count_allocations(void);
 extern long bench_allocation_count(void);

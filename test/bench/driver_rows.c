@@ -193,36 +193,6 @@ load(Recording *recording, const char *path)
 		bench_die("%s does not hold what is needed", path);
 }
 
-/* What a socket would do: everything to be sent is sent at once. */
-static void
-drop_output(cql_conn *conn)
-{
-	struct iovec parts[4];
-	int count;
-
-	while ((count = cql_conn_output(conn, parts, 4)) > 0)
-	{
-		for (int i = 0; i < count; i++)
-			cql_conn_sent(conn, parts[i].iov_len);
-	}
-}
-
-static void
-feed(cql_conn *conn, const uint8_t *bytes, size_t len)
-{
-	while (len > 0)
-	{
-		size_t room;
-		uint8_t *into = cql_conn_input(conn, &room);
-		size_t part = len < room ? len : room;
-
-		memcpy(into, bytes, part);
-		cql_conn_received(conn, part);
-		bytes += part;
-		len -= part;
-	}
-}
-
 static void
 feed_frame(cql_conn *conn, const uint8_t *frame, int stream)
 {
@@ -230,8 +200,8 @@ feed_frame(cql_conn *conn, const uint8_t *frame, int stream)
 
 	memcpy(header, frame, sizeof header);
 	cql_frame_set_stream(header, (int16_t) stream);
-	feed(conn, header, sizeof header);
-	feed(conn, frame + sizeof header, frame_len(frame) - sizeof header);
+	bench_feed(conn, header, sizeof header);
+	bench_feed(conn, frame + sizeof header, frame_len(frame) - sizeof header);
 }
 
 /* The request's bytes matter to nobody here, but making them is part of a page's cost. */
@@ -259,7 +229,7 @@ receive_page(cql_conn *conn, const uint8_t *frame, cql_metadata *known)
 	set_request(&exchange);
 	if (!cql_conn_submit(conn, &exchange, UINT64_MAX))
 		bench_die("the connection takes no request");
-	drop_output(conn);
+	bench_drop_output(conn);
 	feed_frame(conn, frame, exchange.stream);
 	if (cql_conn_take_done(conn) != &exchange || exchange.state != CQL_EXCHANGE_ANSWERED)
 		bench_die("the page did not come: %s", conn->error.message);
@@ -300,9 +270,9 @@ read_memory(const char *path, long seconds)
 	if (!cql_conn_init(&conn, "memory", &options))
 		bench_die("out of memory");
 	cql_conn_start(&conn);
-	drop_output(&conn);
+	bench_drop_output(&conn);
 	feed_frame(&conn, recording.supported, conn.handshake.stream);
-	drop_output(&conn);
+	bench_drop_output(&conn);
 	feed_frame(&conn, recording.ready, conn.handshake.stream);
 	if (conn.state != CQL_CONN_READY)
 		bench_die("the handshake failed: %s", conn.error.message);

@@ -56,33 +56,6 @@ make_page(void)
 /* ---- a connection ---- */
 
 static void
-drop_output(cql_conn *conn)
-{
-	struct iovec parts[4];
-	int count;
-
-	while ((count = cql_conn_output(conn, parts, 4)) > 0)
-		for (int i = 0; i < count; i++)
-			cql_conn_sent(conn, parts[i].iov_len);
-}
-
-static void
-feed(cql_conn *conn, const uint8_t *bytes, size_t len)
-{
-	while (len > 0)
-	{
-		size_t room;
-		uint8_t *into = cql_conn_input(conn, &room);
-		size_t part = len < room ? len : room;
-
-		memcpy(into, bytes, part);
-		cql_conn_received(conn, part);
-		bytes += part;
-		len -= part;
-	}
-}
-
-static void
 put_header(uint8_t *out, uint8_t flags, int stream, uint8_t opcode, size_t len)
 {
 	const uint8_t header[HEADER_LEN] = {0x84, flags, (uint8_t) (stream >> 8), (uint8_t) stream,
@@ -123,13 +96,13 @@ agree_on_lz4(cql_conn *conn)
 
 	require(cql_conn_init(conn, "memory", &options), "out of memory");
 	cql_conn_start(conn);
-	drop_output(conn);
+	bench_drop_output(conn);
 	put_header(frame, 0, conn->handshake.stream, CQL_OPCODE_SUPPORTED, sizeof supported - 1);
 	memcpy(frame + HEADER_LEN, supported, sizeof supported - 1);
-	feed(conn, frame, HEADER_LEN + sizeof supported - 1);
-	drop_output(conn);
+	bench_feed(conn, frame, HEADER_LEN + sizeof supported - 1);
+	bench_drop_output(conn);
 	put_header(frame, 0, conn->handshake.stream, CQL_OPCODE_READY, 0);
-	feed(conn, frame, HEADER_LEN);
+	bench_feed(conn, frame, HEADER_LEN);
 	require(conn->state == CQL_CONN_READY && conn->has_compression, "no lz4 was agreed upon");
 }
 
@@ -148,9 +121,9 @@ measure_lz4(const uint8_t *frame, size_t len)
 		cql_exchange exchange;
 
 		submit(&conn, &exchange, 32);
-		drop_output(&conn);
+		bench_drop_output(&conn);
 		cql_frame_set_stream(copy, (int16_t) exchange.stream);
-		feed(&conn, copy, len);
+		bench_feed(&conn, copy, len);
 		take(&conn, &exchange);
 	}
 	began = bench_cpu_s() - began;
@@ -331,7 +304,7 @@ send_down(cql_conn *conn, SSL *server)
 	uint8_t *data;
 	size_t len = written_of(server, &data);
 
-	feed(conn, data, len);
+	bench_feed(conn, data, len);
 	(void) BIO_reset(SSL_get_wbio(server));
 }
 
@@ -387,13 +360,13 @@ measure_tls(SSL_CTX *server_context, const uint8_t *page)
 	len = written_of(server, &data);
 	copy = malloc(len);
 	memcpy(copy, data, len);
-	drop_output(&conn);
+	bench_drop_output(&conn);
 	began = bench_cpu_s();
 	for (size_t at = 0; at < len;)
 	{
 		size_t part = len - at < 65536 ? len - at : 65536;
 
-		feed(&conn, copy + at, part);
+		bench_feed(&conn, copy + at, part);
 		at += part;
 		while (taken < pages && exchanges[taken].state == CQL_EXCHANGE_ANSWERED)
 			take(&conn, &exchanges[taken++]);
@@ -409,7 +382,7 @@ measure_tls(SSL_CTX *server_context, const uint8_t *page)
 		exchange.frame = (uint8_t *) page;
 		exchange.frame_len = PAGE_LEN;
 		require(cql_conn_submit(&conn, &exchange, UINT64_MAX), "the connection takes no request");
-		drop_output(&conn);
+		bench_drop_output(&conn);
 		cql_conn_abandon(&conn, &exchange);
 	}
 	bench_print("tls_out", (double) total_len / MB / (bench_cpu_s() - began));

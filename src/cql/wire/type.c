@@ -219,6 +219,23 @@ cql_type_set_field_name(cql_type *type, uint32_t index, const char *name)
 	((const char **) type->field_names)[index] = name;
 }
 
+bool
+cql_type_set_dimension(cql_type *type, cql_view digits)
+{
+	uint64_t dimension = 0;
+
+	for (size_t i = 0; i < digits.len; i++)
+	{
+		if (digits.data[i] < '0' || digits.data[i] > '9' || dimension > INT32_MAX)
+			return false;
+		dimension = dimension * 10 + (uint64_t) (digits.data[i] - '0');
+	}
+	if (dimension == 0 || dimension > INT32_MAX)
+		return false;
+	type->dimension = (uint32_t) dimension;
+	return true;
+}
+
 static bool
 is_same_text(const char *a, const char *b)
 {

@@ -32,6 +32,8 @@ extern cql_type *cql_type_new_udt(cql_type_arena *arena, uint32_t count);
 /* Nodes are immutable only once they are built: these are for their builders. */
 extern void cql_type_set_element(cql_type *type, uint32_t index, const cql_type *element);
 extern void cql_type_set_field_name(cql_type *type, uint32_t index, const char *name);
+/* A vector's, by its decimal digits. False: they are none, or no number from 1 to INT32_MAX. */
+extern bool cql_type_set_dimension(cql_type *type, cql_view digits);
 
 /* Read an [option]. NULL: the reader is failed (an unknown code cannot be stepped over). */
 extern const cql_type *cql_type_read(cql_reader *reader, cql_type_arena *arena);

@@ -170,22 +170,10 @@ static cql_type *
 parse_vector(text_parser *parser, int depth)
 {
 	cql_type *type = parse_elements(parser, CQL_TYPE_VECTOR, 1, depth);
-	uint64_t dimension = 0;
-	cql_view digits;
 
 	if (type == NULL || !accept(parser, ','))
 		return NULL;
-	digits = take_word(parser);
-	for (size_t i = 0; i < digits.len; i++)
-	{
-		if (digits.data[i] < '0' || digits.data[i] > '9' || dimension > INT32_MAX)
-			return NULL;
-		dimension = dimension * 10 + (uint64_t) (digits.data[i] - '0');
-	}
-	if (dimension == 0 || dimension > INT32_MAX)
-		return NULL;
-	type->dimension = (uint32_t) dimension;
-	return type;
+	return cql_type_set_dimension(type, take_word(parser)) ? type : NULL;
 }
 
 /* What stands between < and >, which are read by the caller. */
