@@ -7,6 +7,7 @@
 
 static cql_loop *loop;
 static cql_session *session;
+
 static cql_session *
 open_session(int node_count)
 {
