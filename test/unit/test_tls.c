@@ -569,6 +569,95 @@ peer_that_takes_no_ciphertext_ends_the_connection(void **state)
 	stop_server(&server);
 }
 
+/* ---- a slow peer ---- */
+
+static size_t largest_block;
+
+static void *
+note_resize(void *block, size_t size)
+{
+	largest_block = size > largest_block ? size : largest_block;
+	return realloc(block, size);
+}
+
+/* A peer that never takes all that is there costs a bounded buffer, however much passes. */
+static void
+slow_peer_costs_no_more_memory(void **state)
+{
+	enum
+	{
+		LEN = 8 * 1024 * 1024
+	};
+	static const cql_mem noting_mem = {malloc, note_resize, free};
+	Server server = start_server(&server_identity, TLS1_3_VERSION);
+	cql_tls_context *context = new_context(&full);
+	cql_exchange exchange = {.frame = cql_alloc_zero(LEN), .frame_len = LEN};
+	uint8_t *got = malloc(LEN);
+	struct iovec part;
+	cql_conn conn;
+
+	(void) state;
+	exchange.frame[4] = CQL_OPCODE_QUERY;
+	for (size_t i = 9; i < LEN; i++)
+		exchange.frame[i] = (uint8_t) (i * 31 >> 3);
+	assert_true(open_conn(&conn, context, "db.example"));
+	assert_true(make_ready(&conn, &server, 1000));
+	assert_true(cql_conn_submit(&conn, &exchange, 1000));
+	largest_block = 0;
+	cql_mem_set(&noting_mem);
+	while (cql_conn_output(&conn, &part, 1) > 0)
+	{
+		size_t taken = (part.iov_len + 1) / 2;
+
+		assert_int_equal(BIO_write(server.in, part.iov_base, (int) taken), taken);
+		cql_conn_sent(&conn, taken);
+	}
+	cql_mem_set(NULL);
+	assert_in_range(largest_block, 1, 256 * 1024);
+	assert_int_equal(read_plain(&server, got, LEN), LEN);
+	assert_memory_equal(got, exchange.frame, LEN);
+	finish(&conn);
+	cql_exchange_cleanup(&exchange);
+	free(got);
+	cql_tls_context_free(context);
+	stop_server(&server);
+}
+
+/* A server may want other keys at any time, and have ours changed too. */
+static void
+keys_are_changed_under_way(void **state)
+{
+	Server server = start_server(&server_identity, TLS1_3_VERSION);
+	cql_tls_context *context = new_context(&full);
+	cql_exchange exchange = {.frame = cql_alloc_zero(100), .frame_len = 100};
+	uint8_t got[100];
+	cql_conn conn;
+
+	(void) state;
+	exchange.frame[4] = CQL_OPCODE_QUERY;
+	assert_true(open_conn(&conn, context, "db.example"));
+	assert_true(make_ready(&conn, &server, 1000));
+	for (int turn = 0; turn < 3; turn++)
+	{
+		assert_int_equal(SSL_key_update(server.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+		assert_int_equal(SSL_do_handshake(server.ssl), 1);
+		send_down(&conn, &server, 7);
+		assert_true(cql_conn_submit(&conn, &exchange, 1000));
+		send_up(&conn, &server);
+		assert_int_equal(read_plain(&server, got, sizeof got), sizeof got);
+		assert_memory_equal(got, exchange.frame, sizeof got);
+		answer_over_tls(&conn, &server, exchange.stream, CQL_OPCODE_RESULT, got, sizeof got, 7);
+		assert_ptr_equal(cql_conn_take_done(&conn), &exchange);
+		assert_int_equal(exchange.state, CQL_EXCHANGE_ANSWERED);
+		cql_release(exchange.body);
+		exchange.body = NULL;
+	}
+	finish(&conn);
+	cql_exchange_cleanup(&exchange);
+	cql_tls_context_free(context);
+	stop_server(&server);
+}
+
 static void
 options_that_cannot_be_used(void **state)
 {
@@ -638,6 +727,8 @@ main(void)
 		cmocka_unit_test(record_that_was_tampered_with_ends_the_connection),
 		cmocka_unit_test(sessions_are_resumed),
 		cmocka_unit_test(peer_that_takes_no_ciphertext_ends_the_connection),
+		cmocka_unit_test(slow_peer_costs_no_more_memory),
+		cmocka_unit_test(keys_are_changed_under_way),
 		cmocka_unit_test(options_that_cannot_be_used),
 		cmocka_unit_test(each_failing_allocation_is_noticed),
 	};

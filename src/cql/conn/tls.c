@@ -51,14 +51,19 @@ bio_read(BIO *bio, char *into, int room)
 	return (int) len;
 }
 
+/* What was sent makes room first: a peer that is slower than we are may never have taken all. */
 static bool
 make_room(cql_tls *tls, size_t len)
 {
 	size_t capacity = tls->out_capacity > 0 ? tls->out_capacity : 4096;
 	uint8_t *out;
 
-	if (tls->out_begin == tls->out_end)
-		tls->out_begin = tls->out_end = 0;
+	if (tls->out_begin > 0 && len > tls->out_capacity - tls->out_end)
+	{
+		memmove(tls->out, tls->out + tls->out_begin, tls->out_end - tls->out_begin);
+		tls->out_end -= tls->out_begin;
+		tls->out_begin = 0;
+	}
 	while (capacity < tls->out_end + len)
 		capacity *= 2;
 	if (capacity == tls->out_capacity)
