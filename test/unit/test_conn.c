@@ -154,6 +154,36 @@ test_password_leaves_no_trace(void **state)
 	assert_int_equal(leaked_passwords, 0);
 }
 
+/* Passwords may be tokens of some kilobytes. A compressed copy would stay in memory. */
+static void
+test_long_password_is_not_compressed(void **state)
+{
+	static const uint8_t supported[] = {0,   1,   0,   11,  'C', 'O', 'M', 'P', 'R', 'E', 'S',
+										'S', 'I', 'O', 'N', 0,   1,   0,   3,   'l', 'z', '4'};
+	char password[2000];
+	cql_conn_options options = {.user = "anna",
+								.password = password,
+								.compression = CQL_COMPRESSION_LZ4,
+								.handshake_deadline_ms = 5000};
+	uint8_t sent[4096];
+	cql_conn conn;
+
+	(void) state;
+	memset(password, 'x', sizeof password - 1);
+	password[sizeof password - 1] = '\0';
+	assert_true(cql_conn_init(&conn, "n", &options));
+	cql_conn_start(&conn);
+	drain(&conn, sent, sizeof sent);
+	answer(&conn, stream_of(sent), CQL_OPCODE_SUPPORTED, supported, sizeof supported, 1000);
+	drain(&conn, sent, sizeof sent);
+	assert_true(conn.has_compression);
+	answer(&conn, stream_of(sent), CQL_OPCODE_AUTHENTICATE, "\0\25PasswordAuthenticator", 23, 1000);
+	assert_int_equal(drain(&conn, sent, sizeof sent), 9 + 4 + 1 + 4 + 1 + sizeof password - 1);
+	assert_int_equal(sent[4], CQL_OPCODE_AUTH_RESPONSE);
+	assert_int_equal(sent[1], 0);
+	finish(&conn, NULL, 0);
+}
+
 static void
 test_password_goes_to_no_unknown_authenticator(void **state)
 {
@@ -803,6 +833,7 @@ main(void)
 		cmocka_unit_test(test_handshake_without_password),
 		cmocka_unit_test(test_handshake_with_password),
 		cmocka_unit_test(test_password_leaves_no_trace),
+		cmocka_unit_test(test_long_password_is_not_compressed),
 		cmocka_unit_test(test_password_goes_to_no_unknown_authenticator),
 		cmocka_unit_test(test_password_is_asked_and_none_given),
 		cmocka_unit_test(test_password_must_be_asked_for),

@@ -22,7 +22,8 @@ fit_to_peer(const cql_conn *conn, cql_exchange *exchange)
 		exchange->hidden_len = cql_execute_hide_metadata_id(exchange->frame);
 	exchange->wire = exchange->frame + exchange->hidden_len;
 	exchange->wire_len = exchange->frame_len - exchange->hidden_len;
-	if (conn->has_compression)
+	/* Of a password there is to be no other copy. */
+	if (conn->has_compression && exchange != &conn->handshake)
 		exchange->packed = cql_pack_frame(exchange->wire, exchange->wire_len, &exchange->wire_len);
 	if (exchange->packed != NULL)
 		exchange->wire = exchange->packed;
