@@ -174,6 +174,20 @@ reprepare(cql_request *request)
 		fail(request, CQL_ERROR_NO_MEMORY, false, "out of memory");
 }
 
+/*
+ * A conditional write whose proposal was accepted is applied sooner or later, and its commit may then
+ * be refused in the words of a write that never began. Only the proposal is of a serial consistency.
+ */
+static bool
+is_refused_commit(const cql_request *request, const cql_error *error)
+{
+	return request->may_be_conditional && error->kind == CQL_ERROR_SERVER &&
+		   (error->server_code == CQL_SERVER_OVERLOADED ||
+			(error->server_code == CQL_SERVER_UNAVAILABLE &&
+			 error->consistency != CQL_CONSISTENCY_SERIAL &&
+			 error->consistency != CQL_CONSISTENCY_LOCAL_SERIAL));
+}
+
 static void
 take_error(cql_request *request, cql_reader *body)
 {
@@ -196,6 +210,7 @@ take_error(cql_request *request, cql_reader *body)
 	}
 	count_error(request);
 	sign_error(request, &error);
+	error.may_be_applied |= is_refused_commit(request, &error);
 	if (!try_again(request, &error))
 		cql_request_fail(request, &error);
 }

@@ -268,6 +268,7 @@ cql_request_submit_on(cql_session *session, const cql_request_spec *spec, cql_li
 	request->step = CQL_STEP_RUN;
 	request->timeout_ms = spec->timeout_ms != 0 ? spec->timeout_ms : session->request_timeout_ms;
 	request->is_idempotent = spec->is_idempotent;
+	request->may_be_conditional = spec->serial_consistency != 0;
 	if (spec->statement != NULL)
 		request->statement = cql_statement_share(spec->statement);
 	request->pin = link;

@@ -11,18 +11,19 @@
 
 typedef enum retry_condition
 {
-	ALWAYS, /* the server did not run it */
+	ALWAYS, /* the server ran nothing of it */
 	IF_IDEMPOTENT
 } retry_condition;
 
-/* Errors that are not listed would be the same again. */
+/* Errors that are not listed would be the same again. Replicas may be missed at the second partition
+ * of a batch, at the commit of a conditional write, or where a counter was added to already. */
 static const struct
 {
 	int32_t server_code;
 	retry_condition condition;
 	cql_retry_verdict verdict;
 } rows[] = {
-	{CQL_SERVER_UNAVAILABLE, ALWAYS, {.retry = CQL_RETRY_NEXT, .is_once = true}},
+	{CQL_SERVER_UNAVAILABLE, IF_IDEMPOTENT, {.retry = CQL_RETRY_NEXT, .is_once = true}},
 	{CQL_SERVER_BOOTSTRAPPING, ALWAYS, {.retry = CQL_RETRY_NEXT}},
 	{CQL_SERVER_OVERLOADED, IF_IDEMPOTENT, {.retry = CQL_RETRY_NEXT, .is_paused = true}},
 	{CQL_SERVER_ERROR, IF_IDEMPOTENT, {.retry = CQL_RETRY_NEXT}},

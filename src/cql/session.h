@@ -133,6 +133,7 @@ struct cql_request
 	uint64_t not_before_ms;
 	uint64_t sent_us;
 	bool is_idempotent;
+	bool may_be_conditional; /* a serial consistency was given */
 	bool was_sent;
 	bool was_repeated_once; /* a try that is allowed once was made */
 	bool may_return;        /* to a node that was tried */

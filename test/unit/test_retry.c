@@ -17,7 +17,8 @@ typedef struct retry_case
 #define SERVER(code) .kind = CQL_ERROR_SERVER, .server_code = (code)
 
 static const retry_case cases[] = {
-	{"unavailable", {SERVER(CQL_SERVER_UNAVAILABLE)}, false, CQL_RETRY_NEXT},
+	{"unavailable", {SERVER(CQL_SERVER_UNAVAILABLE)}, true, CQL_RETRY_NEXT},
+	{"unavailable", {SERVER(CQL_SERVER_UNAVAILABLE)}, false, CQL_RETRY_NOT},
 	{"bootstrapping", {SERVER(CQL_SERVER_BOOTSTRAPPING)}, false, CQL_RETRY_NEXT},
 	{"overloaded", {SERVER(CQL_SERVER_OVERLOADED)}, true, CQL_RETRY_NEXT},
 	{"overloaded", {SERVER(CQL_SERVER_OVERLOADED)}, false, CQL_RETRY_NOT},

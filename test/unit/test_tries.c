@@ -8,17 +8,24 @@
 static cql_loop *loop;
 static cql_session *session;
 static cql_request *
-submit(void)
+submit_with(cql_consistency serial_consistency)
 {
 	static uint32_t key = 0;
 	cql_request_spec spec = {.statement = &cluster_statement,
 							 .consistency = CQL_CONSISTENCY_LOCAL_QUORUM,
+							 .serial_consistency = serial_consistency,
 							 .routing_key = &key,
 							 .routing_key_len = sizeof key,
-							 .is_idempotent = true};
+							 .is_idempotent = serial_consistency == 0};
 
 	key++;
 	return cluster_submit(session, &spec);
+}
+
+static cql_request *
+submit(void)
+{
+	return submit_with(0);
 }
 
 /* A session that has a link to each of three nodes, which answer nothing from now on. */
@@ -86,6 +93,8 @@ answer_holder(uint8_t opcode, const void *body, size_t len)
 #define ANSWER(opcode, body) answer_holder(opcode, body, sizeof(body))
 
 static const uint8_t unavailable[] = {0, 0, 0x10, 0, 0, 0, 0, 6, 0, 0, 0, 2, 0, 0, 0, 1};
+static const uint8_t unavailable_to_propose[] = {0, 0, 0x10, 0, 0, 0, 0, 9, 0, 0, 0, 2, 0, 0, 0, 1};
+static const uint8_t overloaded[] = {0, 0, 0x10, 1, 0, 0};
 static const uint8_t server_error[] = {0, 0, 0, 0, 0, 0};
 static const uint8_t unprepared[] = {0, 0, 0x25, 0, 0, 0, 0, 1, 1};
 static const uint8_t prepared[] = {
@@ -111,6 +120,30 @@ test_an_earlier_try_may_stand(void **state)
 	assert_int_equal(error.server_code, CQL_SERVER_UNAVAILABLE);
 	assert_true(error.may_be_applied);
 	cql_request_free(request);
+}
+
+static void
+check_refusal(const uint8_t *refusal, size_t len, bool may_be_applied)
+{
+	cql_request *request = submit_with(CQL_CONSISTENCY_LOCAL_SERIAL);
+	cql_result *result;
+	cql_error error;
+
+	answer_holder(CQL_OPCODE_ERROR, refusal, len);
+	assert_true(cql_request_is_done(request));
+	assert_int_equal(cql_request_take_result(request, &result, &error), CQL_FAILED);
+	assert_int_equal(error.may_be_applied, may_be_applied);
+	cql_request_free(request);
+}
+
+/* Replicas that accepted a proposal apply it; asked once more, it would find itself there. */
+static void
+test_refused_commit_is_not_repeated(void **state)
+{
+	(void) state;
+	check_refusal(unavailable, sizeof unavailable, true);
+	check_refusal(overloaded, sizeof overloaded, true);
+	check_refusal(unavailable_to_propose, sizeof unavailable_to_propose, false);
 }
 
 /* A node that was never asked before knows no statement; that it says so is no circle. */
@@ -145,6 +178,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_an_earlier_try_may_stand),
+		TEST(test_refused_commit_is_not_repeated),
 		TEST(test_each_node_is_taught),
 	};
 
