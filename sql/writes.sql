@@ -149,6 +149,13 @@ UPDATE parted SET n = k WHERE k + 0 IN (3, 303) RETURNING tableoid::regclass, *;
 UPDATE parted_local SET n = 5 WHERE k = 2;
 UPDATE parted SET k = 304 WHERE k = 2 AND tableoid = 'parted_local'::regclass;
 DELETE FROM parted WHERE k + 0 IN (1, 302) RETURNING tableoid::regclass, *;
+-- rows of the foreign partition have no other system columns, neither where they are routed to it
+INSERT INTO parted (k) VALUES (4) RETURNING ctid IS NOT NULL AS has_ctid;
+INSERT INTO parted (k) VALUES (305) RETURNING ctid;
+UPDATE parted SET k = 305 WHERE k = 4 RETURNING ctid;
+INSERT INTO kv (k) VALUES (305) RETURNING k, xmin;
+UPDATE kv SET n = 6 WHERE k = 304 RETURNING (SELECT max(p.k) FROM parted_local p WHERE p.cmin = kv.cmin);
+DELETE FROM kv WHERE k = 304 RETURNING xmax;
 SELECT * FROM kv WHERE k BETWEEN 300 AND 399 ORDER BY k;
 ALTER TABLE parted DETACH PARTITION kv;
 DROP TABLE parted;

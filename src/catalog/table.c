@@ -6,7 +6,9 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "access/table.h"
+#include "catalog/heap.h"
 #include "compat.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -527,4 +529,18 @@ scylla_table_open(Oid relid, Oid userid)
 	table->partition_bytes = sizes.partition_bytes;
 	resolve_types(table);
 	return table;
+}
+
+void
+scylla_refuse_system_columns(const char *local_name, const Bitmapset *attributes)
+{
+	for (int attnum = FirstLowInvalidHeapAttributeNumber + 1; attnum < 0; attnum++)
+		if (attnum != TableOidAttributeNumber &&
+			bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, attributes))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("foreign table \"%s\" has no system column %s", local_name,
+							NameStr(SystemAttributeDefinition(attnum)->attname)),
+					 errhint("Rows are told apart by the primary key; of the system columns only "
+							 "tableoid exists.")));
 }

@@ -95,4 +95,7 @@ typedef struct ScyllaTable
  * (HV00Q), table (HV00R) or column (HV005); a column of an unfit type costs itself only. */
 extern ScyllaTable *scylla_table_open(Oid relid, Oid userid);
 
+/* Raise 0A000 for a system column other than tableoid; attributes is as pull_varattnos makes it. */
+extern void scylla_refuse_system_columns(const char *local_name, const Bitmapset *attributes);
+
 #endif /* SCYLLA_TABLE_H */

@@ -10,10 +10,12 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "bridge/dialect.h"
+#include "catalog/table.h"
 #include "compat.h"
 #include "exec/self_read.h"
 #include "executor/executor.h"
 #include "foreign/foreign.h"
+#include "optimizer/optimizer.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -90,6 +92,17 @@ refuse_move(const ModifyTableState *mtstate, const ResultRelInfo *result)
 				 errhint("Name the partition to be updated in the UPDATE.")));
 }
 
+/* As the planner does for tables that it sees; the list has the Vars of the first result relation. */
+static void
+check_returning(const ModifyTableState *mtstate, const ResultRelInfo *result)
+{
+	Bitmapset *attributes = NULL;
+
+	pull_varattnos((Node *) result->ri_returningList, mtstate->resultRelInfo->ri_RangeTableIndex,
+				   &attributes);
+	scylla_refuse_system_columns(RelationGetRelationName(result->ri_RelationDesc), attributes);
+}
+
 /* COPY, and rows that are routed here because this is a partition. */
 void
 scyllaBeginForeignInsert(ModifyTableState *mtstate, ResultRelInfo *result)
@@ -101,6 +114,7 @@ scyllaBeginForeignInsert(ModifyTableState *mtstate, ResultRelInfo *result)
 	ScyllaModifyState *modify;
 
 	refuse_move(mtstate, result);
+	check_returning(mtstate, result);
 	modify =
 		new_state(estate, result,
 				  scylla_modify_plan_insert(RelationGetRelid(result->ri_RelationDesc),

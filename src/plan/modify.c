@@ -14,6 +14,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/appendinfo.h"
 #include "optimizer/inherit.h"
+#include "optimizer/optimizer.h"
 #include "plan/delta.h"
 #include "plan/modify.h"
 #include "plan/modify_plan.h"
@@ -514,6 +515,17 @@ has_trigger(Relation relation, CmdType operation)
 								   : triggers->trig_update_before_row;
 }
 
+/* Rows that are written come from no heap: what PostgreSQL would show there is chance. */
+static void
+check_returning(const ScyllaTable *table, const ModifyTable *plan, Index rtindex, int index)
+{
+	Bitmapset *attributes = NULL;
+
+	if (plan->returningLists != NIL)
+		pull_varattnos(list_nth(plan->returningLists, index), rtindex, &attributes);
+	scylla_refuse_system_columns(table->local_name, attributes);
+}
+
 List *
 scyllaPlanForeignModify(PlannerInfo *root, ModifyTable *plan, Index result_relation,
 						int subplan_index)
@@ -524,6 +536,7 @@ scyllaPlanForeignModify(PlannerInfo *root, ModifyTable *plan, Index result_relat
 	maker.table = scylla_table_open(rte->relid, scylla_target_userid(root, result_relation));
 	maker.relation = table_open(rte->relid, NoLock);
 	maker.has_unnamed = has_trigger(maker.relation, plan->operation);
+	check_returning(maker.table, plan, result_relation, subplan_index);
 	switch (plan->operation)
 	{
 		case CMD_INSERT:

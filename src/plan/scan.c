@@ -5,7 +5,6 @@
 #include "postgres.h"
 
 #include "access/sysattr.h"
-#include "catalog/heap.h"
 #include "nodes/value.h"
 #include "plan/choose.h"
 #include "plan/deparse.h"
@@ -156,20 +155,6 @@ scylla_scan_split(const ScyllaTable *table, List *quals, ScyllaScanParts *parts)
 	parts->plan.limit_bind = -1;
 	parts->plan.lookup_param = -1;
 	parts->plan.shared_column = -1;
-}
-
-static void
-refuse_system_columns(const ScyllaTable *table, const Bitmapset *attributes)
-{
-	for (int attnum = FirstLowInvalidHeapAttributeNumber + 1; attnum < 0; attnum++)
-		if (attnum != TableOidAttributeNumber &&
-			bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, attributes))
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("foreign table \"%s\" has no system column %s", table->local_name,
-							NameStr(SystemAttributeDefinition(attnum)->attname)),
-					 errhint("Rows are told apart by the primary key; of the system columns only "
-							 "tableoid exists.")));
 }
 
 static bool
@@ -472,7 +457,7 @@ scylla_scan_fetch(const ScyllaTable *table, const Bitmapset *attributes, ScyllaS
 	ScyllaScanPlan *plan = &parts->plan;
 	const ScyllaColumn *clustering = scylla_scan_restricted_clustering(table, plan);
 
-	refuse_system_columns(table, attributes);
+	scylla_refuse_system_columns(table->local_name, attributes);
 	/* each column at most once, and one more to stand for the row */
 	plan->columns = palloc0((table->column_count + 1) * sizeof(ScyllaFetchColumn));
 	for (int i = 0; i < table->column_count; i++)
