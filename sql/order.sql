@@ -215,4 +215,19 @@ SET scylla_fdw.enable_pushdown = off;
 SELECT explain('SELECT c FROM events WHERE k = 2 ORDER BY c LIMIT 3');
 RESET scylla_fdw.enable_pushdown;
 
+---- a table that was made anew in another clustering order: statements ask for the order that they need
+
+SELECT scylla_execute('order_server', 'CREATE TABLE fdw_order.turned (k int, c int, PRIMARY KEY (k, c)) '
+	'WITH CLUSTERING ORDER BY (c DESC)');
+CREATE FOREIGN TABLE turned (
+	k int OPTIONS (key 'partition 1', type 'int'),
+	c int OPTIONS (key 'clustering 1 asc', type 'int')) SERVER order_server;
+INSERT INTO turned SELECT 1 + i % 2, i FROM generate_series(1, 9) i;
+SET enable_sort = off;
+SELECT explain('SELECT c FROM turned WHERE k = 1 ORDER BY c LIMIT 2');
+SELECT c FROM turned WHERE k = 1 ORDER BY c LIMIT 2;
+SELECT c FROM turned WHERE k = 1 ORDER BY c DESC NULLS LAST LIMIT 2;
+SELECT array_agg(c) FROM (SELECT c FROM turned WHERE k IN (1, 2) ORDER BY c) q;
+RESET enable_sort;
+
 CALL end_topic('order');

@@ -281,8 +281,8 @@ append_groups(StringInfo out, const ScyllaScanPlan *plan)
 	}
 }
 
-/* Against the table's own. All columns from the first on, for neither server lets every bound one be
- * left out. */
+/* Also the table's own, which may not be what the foreign table was made for any more. All columns
+ * from the first on, for neither server lets every bound one be left out. */
 static void
 append_order(StringInfo out, const ScyllaScanPlan *plan)
 {
@@ -338,7 +338,8 @@ scylla_scan_plan_cql(const ScyllaScanPlan *plan, const ScyllaScanArm *arm, uint6
 																	  : plan->table);
 	append_conditions(&out, arm, skipped);
 	append_groups(&out, plan);
-	if (plan->is_reversed && has_key)
+	/* What a filter finds by an index neither server sorts, but it comes in the table's own order. */
+	if (has_key && !arm->is_filtered)
 		append_order(&out, plan);
 	if (plan->partition_limit > 0)
 		appendStringInfo(&out, " PER PARTITION LIMIT %d", plan->partition_limit);

@@ -566,7 +566,6 @@ scylla_order_apply(const ScyllaPathShape *shape, const ScyllaTable *table, Scyll
 		return attributes;
 	plan->order_count = shape->order_count;
 	plan->orders = shape->orders;
-	plan->is_reversed = shape->is_reversed;
 	plan->is_distinct = shape->is_distinct;
 	plan->partition_limit = shape->partition_limit;
 	if (shape->is_limit_exact || shape->partition_limit > 0)

@@ -5,8 +5,7 @@
  *   ((keyspace table serverid read_consistency fetch_size max_in_flight
  *     is_excess_truncated bypass_cache pid number full_scan is_delete read_rate
  *     unbound_key has_server_timeout)
- *    (is_distinct partition_limit limit_bind is_limit_sent is_reversed (order ...) lookup_param
- *     shared_column)
+ *    (is_distinct partition_limit limit_bind is_limit_sent (order ...) lookup_param shared_column)
  *    (is_aggregated (aggregate ...) (group name ...))
  *    (column ...) (arm ...) ((local reason ...) ((what why) ...)))
  */
@@ -188,9 +187,8 @@ decode_table(List *packed, ScyllaScanPlan *plan)
 static List *
 encode_result(const ScyllaScanPlan *plan)
 {
-	List *packed = list_make5(makeInteger(plan->is_distinct), makeInteger(plan->partition_limit),
-							  makeInteger(plan->limit_bind), makeInteger(plan->is_limit_sent),
-							  makeInteger(plan->is_reversed));
+	List *packed = list_make4(makeInteger(plan->is_distinct), makeInteger(plan->partition_limit),
+							  makeInteger(plan->limit_bind), makeInteger(plan->is_limit_sent));
 	List *orders = NIL;
 
 	for (int i = 0; i < plan->order_count; i++)
@@ -203,16 +201,15 @@ encode_result(const ScyllaScanPlan *plan)
 static void
 decode_result(List *packed, ScyllaScanPlan *plan)
 {
-	List *orders = list_nth(packed, 5);
+	List *orders = list_nth(packed, 4);
 	ListCell *cell;
 
 	plan->is_distinct = intVal(linitial(packed)) != 0;
 	plan->partition_limit = intVal(lsecond(packed));
 	plan->limit_bind = intVal(lthird(packed));
 	plan->is_limit_sent = intVal(lfourth(packed)) != 0;
-	plan->is_reversed = intVal(list_nth(packed, 4)) != 0;
-	plan->lookup_param = intVal(list_nth(packed, 6));
-	plan->shared_column = intVal(list_nth(packed, 7));
+	plan->lookup_param = intVal(list_nth(packed, 5));
+	plan->shared_column = intVal(list_nth(packed, 6));
 	plan->orders = palloc0(list_length(orders) * sizeof(ScyllaScanOrder));
 	foreach (cell, orders)
 		decode_order(lfirst(cell), &plan->orders[plan->order_count++]);

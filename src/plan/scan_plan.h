@@ -149,7 +149,6 @@ typedef struct ScyllaScanPlan
 	/* how it comes */
 	int order_count;         /* 0: in any order */
 	ScyllaScanOrder *orders; /* from the first clustering column on */
-	bool is_reversed;        /* against the table's own order: the statement has to say so */
 	int partition_limit;     /* PER PARTITION LIMIT; 0: none */
 	int limit_bind;          /* so many rows are wanted (bigint of fdw_exprs, NULL: all); -1: all */
 	bool is_limit_sent;      /* to the server; else it only makes the first page small */
