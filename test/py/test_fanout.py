@@ -1,7 +1,6 @@
 """Scans of many requests: answers in any order, what is in flight at once, errors of one among many."""
 
 import struct
-import time
 
 import pytest
 
@@ -135,8 +134,7 @@ def test_fan_out_that_is_left(pg, make_wide):
     node.rules = []
     node.release()
     assert sorted(query(connection, select(table))) == ROWS
-    time.sleep(0.05)
-    assert query(connection, "SELECT in_flight, orphans FROM scylla_connections") == [(0, 0)]
+    wait_until(lambda: query(connection, "SELECT in_flight, orphans FROM scylla_connections") == [(0, 0)])
 
 
 def test_rescans(pg, make_wide):
