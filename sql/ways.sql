@@ -183,4 +183,15 @@ EXECUTE marked(NULL, 'x');
 EXECUTE marked(repeat('a', 70000), 'x');
 RESET plan_cache_mode;
 
+-- local columns that show one remote column: one condition on it is sent, the others are checked here
+CREATE FOREIGN TABLE m_twice (k int, k_too bigint OPTIONS ("column" 'k'), c1 int, c1_too int OPTIONS ("column" 'c1'),
+	c2 int, v int, v_too bigint OPTIONS ("column" 'v')) SERVER ways_server OPTIONS ("table" 'm');
+EXPLAIN (VERBOSE, COSTS OFF) SELECT k, k_too, c1, c2 FROM m_twice WHERE k = 1 AND k_too = 2;
+SELECT k, k_too, c1, c2 FROM m_twice WHERE k = 1 AND k_too = 2;
+SELECT k, k_too, c1, c2 FROM m_twice WHERE k_too = 1 AND k IN (1, 2) AND c1 = 1 AND c1_too > 0 ORDER BY c2;
+SELECT k, c1, c2 FROM m_twice WHERE k = 1 AND c1 > 0 AND c1_too >= 2 ORDER BY c2;
+SELECT k, c1, c2, v_too FROM m_twice WHERE v = 1 AND v_too = 1 AND k = 1 ORDER BY c1, c2;
+SELECT count(*) FROM m_twice WHERE v = 1 AND v_too = 0;
+SELECT i, t.k, t.k_too FROM generate_series(1, 3) i JOIN m_twice t ON t.k = i AND t.k_too = 3 AND c1_too = 1 AND c2 = 1;
+
 CALL end_topic('ways');

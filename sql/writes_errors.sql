@@ -21,7 +21,7 @@ CREATE FOREIGN TABLE t (p int, c text, s text, v int, at bigint OPTIONS (functio
 	SERVER writes_errors_server;
 CREATE FOREIGN TABLE hits (k int, n bigint) SERVER writes_errors_server;
 CREATE FOREIGN TABLE half (p int, v int) SERVER writes_errors_server OPTIONS ("table" 't');
-CREATE FOREIGN TABLE twice (k int, a bigint, b bigint OPTIONS ("column" 'a'))
+CREATE FOREIGN TABLE twice (k int, n bigint, k_too bigint OPTIONS ("column" 'k'), n_too bigint OPTIONS ("column" 'n'))
 	SERVER writes_errors_server OPTIONS ("table" 'hits');
 INSERT INTO t (p, c, v) VALUES (1, 'a', 1), (1, 'b', 2);
 
@@ -36,6 +36,13 @@ SELECT * FROM fails('UPDATE half SET v = 1');
 SELECT * FROM fails('DELETE FROM half');
 SELECT * FROM fails('INSERT INTO hits VALUES (1, 1) ON CONFLICT DO NOTHING');
 SELECT * FROM fails('INSERT INTO hits (k) VALUES (1)');
+SELECT * FROM fails('INSERT INTO twice (k, n, n_too) VALUES (1, 1, 1)');
+SELECT * FROM fails('INSERT INTO twice (k_too, k, n) VALUES (1, 2, 1)');
+CREATE FOREIGN TABLE t_twice (p int, c text, s text, s_too text OPTIONS ("column" 's')) SERVER writes_errors_server
+	OPTIONS ("table" 't');
+INSERT INTO t_twice (p, s_too) VALUES (8, 'shown twice');
+DELETE FROM t_twice WHERE p = 8 RETURNING s, s_too;
+SELECT * FROM t_twice WHERE p = 8;
 SELECT * FROM fails('UPDATE hits SET n = 1');
 SELECT * FROM fails('INSERT INTO t (p, c) VALUES (1, ''a'') ON CONFLICT (p, c) DO NOTHING');
 SELECT * FROM fails('INSERT INTO t (p, c) VALUES (1, ''a'') ON CONFLICT (p, c) DO UPDATE SET v = 1');

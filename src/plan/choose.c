@@ -36,10 +36,22 @@ first_column(const ScyllaTable *table, const ScyllaCondition *condition)
 	return &table->columns[((const ScyllaColumn *) linitial(condition->columns))->attnum - 1];
 }
 
-static void
-describe_column(const ScyllaColumn *column, ScyllaAccessCondition *out)
+/* Local columns that show one remote column are one: the first of them. */
+static AttrNumber
+column_number(const ScyllaTable *table, const ScyllaColumn *column)
 {
-	out->column = column->attnum;
+	const ScyllaColumn *first = table->columns;
+
+	while (first->attnum == 0 || first->function != column->function ||
+		   strcmp(first->name, column->name) != 0)
+		first++;
+	return first->attnum;
+}
+
+static void
+describe_column(const ScyllaTable *table, const ScyllaColumn *column, ScyllaAccessCondition *out)
+{
+	out->column = column_number(table, column);
 	out->position = column->position - 1;
 	if (column->role == SCYLLA_KEY_PARTITION)
 		out->part = SCYLLA_PART_PARTITION;
@@ -92,14 +104,14 @@ is_index_of(const ScyllaTableIndex *index, const ScyllaCondition *condition)
 static int
 find_index(const ScyllaTable *table, const ScyllaCondition *condition)
 {
-	const ScyllaColumn *column = first_column(table, condition);
+	AttrNumber column = column_number(table, first_column(table, condition));
 	ListCell *cell;
 
 	foreach (cell, table->indexes)
 	{
 		const ScyllaTableIndex *index = lfirst(cell);
 
-		if (index->column->attnum == column->attnum && is_index_of(index, condition))
+		if (index->column->attnum == column && is_index_of(index, condition))
 			return foreach_current_index(cell);
 	}
 	return SCYLLA_NO_INDEX;
@@ -140,7 +152,7 @@ describe_condition(const ScyllaTable *table, const ScyllaCondition *condition,
 	if (condition->columns == NIL ||
 		(condition->form == SCYLLA_FORM_ROW && !is_clustering_prefix(table, condition)))
 		return;
-	describe_column(first_column(table, condition), out);
+	describe_column(table, first_column(table, condition), out);
 	out->index = find_index(table, condition);
 }
 

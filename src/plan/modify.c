@@ -164,12 +164,13 @@ is_named(const ModifyMaker *maker, const ScyllaColumn *column)
 	return bms_is_member(column->attnum - OFFSET, maker->named);
 }
 
-static void
-check_twice(const ModifyMaker *maker, const ScyllaColumn *column)
+static bool
+is_written(const ModifyMaker *maker, const ScyllaColumn *column)
 {
 	for (int i = 0; i < maker->plan.column_count; i++)
 		if (strcmp(maker->plan.columns[i].name, column->name) == 0)
-			refuse_twice(maker->table, column);
+			return true;
+	return false;
 }
 
 static void
@@ -177,7 +178,8 @@ add_column(ModifyMaker *maker, const ScyllaColumn *column, ScyllaAssign assign)
 {
 	ScyllaModifyColumn *out = &maker->plan.columns[maker->plan.column_count];
 
-	check_twice(maker, column);
+	if (is_written(maker, column))
+		refuse_twice(maker->table, column);
 	maker->plan.column_count++;
 	out->attnum = column->attnum;
 	out->name = pstrdup(column->name);
@@ -215,15 +217,20 @@ is_key(const ScyllaColumn *column)
 static const ScyllaColumn *
 find_key_source(const ModifyMaker *maker, const ScyllaColumn *column)
 {
+	const ScyllaColumn *found = NULL;
+
 	for (int i = 0; i < maker->table->column_count; i++)
 	{
 		const ScyllaColumn *other = &maker->table->columns[i];
 
-		if (other->attnum != 0 && other->function == SCYLLA_FUNCTION_NONE &&
-			strcmp(other->name, column->name) == 0 && is_named(maker, other))
-			return other;
+		if (other->attnum == 0 || other->function != SCYLLA_FUNCTION_NONE ||
+			strcmp(other->name, column->name) != 0 || !is_named(maker, other))
+			continue;
+		if (found != NULL)
+			refuse_twice(maker->table, column);
+		found = other;
 	}
-	return column;
+	return found != NULL ? found : column;
 }
 
 static void
@@ -441,9 +448,13 @@ plan_delete(ModifyMaker *maker)
 	begin_plan(maker, SCYLLA_MODIFY_DELETE);
 	set_if_exists(maker);
 	for (int i = 0; i < table->column_count; i++)
-		if (table->columns[i].attnum != 0 && table->columns[i].role == SCYLLA_KEY_STATIC &&
-			table->columns[i].function == SCYLLA_FUNCTION_NONE)
-			add_column(maker, &table->columns[i], SCYLLA_ASSIGN_DELETE);
+	{
+		const ScyllaColumn *column = &table->columns[i];
+
+		if (column->attnum != 0 && column->role == SCYLLA_KEY_STATIC &&
+			column->function == SCYLLA_FUNCTION_NONE && !is_written(maker, column))
+			add_column(maker, column, SCYLLA_ASSIGN_DELETE);
+	}
 }
 
 static void
