@@ -13,6 +13,15 @@
 #define FIRST_BACK_OFF_MS 50
 #define LAST_BACK_OFF_MS 10000
 
+static void
+use_address(cql_node *node, const cql_contact *address)
+{
+	node->address = *address;
+	if (node->address.host[0] == '\0')
+		cql_net_print_address(&address->address, node->address.host, sizeof node->address.host);
+	cql_contact_print(address, node->name, sizeof node->name);
+}
+
 cql_node *
 cql_node_new(uint16_t id, const cql_contact *address)
 {
@@ -22,7 +31,8 @@ cql_node_new(uint16_t id, const cql_contact *address)
 		return NULL;
 	node->id = id;
 	node->place = (cql_place) {CQL_NO_ID, CQL_NO_ID};
-	cql_node_set_address(node, address);
+	node->given_address = *address;
+	use_address(node, address);
 	return node;
 }
 
@@ -42,13 +52,33 @@ cql_node_free(cql_node *node)
 	cql_release(node);
 }
 
-void
-cql_node_set_address(cql_node *node, const cql_contact *address)
+static bool
+is_at_given_address(const cql_node *node)
 {
-	node->address = *address;
-	if (node->address.host[0] == '\0')
-		cql_net_print_address(&address->address, node->address.host, sizeof node->address.host);
-	cql_contact_print(address, node->name, sizeof node->name);
+	return node->is_contact && cql_contact_equal(&node->address, &node->given_address);
+}
+
+void
+cql_node_tell_address(cql_node *node, const cql_contact *told)
+{
+	node->told_address = *told;
+	if (!is_at_given_address(node) && !cql_contact_equal(&node->address, told))
+		use_address(node, told);
+}
+
+void
+cql_node_turn_address(cql_node *node)
+{
+	if (node->told_address.address_len == 0)
+		return;
+	if (is_at_given_address(node))
+	{
+		/* What the certificate names goes with the address. */
+		if (!cql_contact_equal(&node->given_address, &node->told_address))
+			use_address(node, &node->told_address);
+	}
+	else if (node->is_contact)
+		use_address(node, &node->given_address);
 }
 
 /* ---- addresses ---- */

@@ -33,7 +33,11 @@ typedef struct cql_node
 	bool is_member;  /* the last topology had it */
 	bool has_host_id;
 	uint8_t host_id[CQL_HOST_ID_LEN];
-	cql_contact address;
+	cql_contact address; /* that is used */
+	/* Of a contact point: what the user gave, and what the topology tells (address_len 0: nothing).
+	 * Which of them works depends on where one stands, and on whether the node has moved. */
+	cql_contact given_address;
+	cql_contact told_address;
 	char name[CQL_NODE_NAME_LEN]; /* its address, printed */
 	cql_place place;              /* ids of the topology's names; CQL_NO_ID: not known */
 	char release[32];
@@ -67,7 +71,10 @@ typedef struct cql_node
 /* NULL: out of memory. */
 extern cql_node *cql_node_new(uint16_t id, const cql_contact *address);
 extern void cql_node_free(cql_node *node);
-extern void cql_node_set_address(cql_node *node, const cql_contact *address);
+/* The topology says where it is. A contact point keeps the address that the user gave, */
+extern void cql_node_tell_address(cql_node *node, const cql_contact *told);
+/* until a connection to it fails: then the other one has its turn. */
+extern void cql_node_turn_address(cql_node *node);
 
 /* "127.0.0.1:9042", "[::1]:9042" */
 extern void cql_contact_print(const cql_contact *contact, char *buf, size_t size);

@@ -101,18 +101,21 @@ next_member(cql_result *result, member *out)
 	return true;
 }
 
-/* A peer that is joining or leaving has no place yet, or none any more. */
 static bool
-is_whole(const member *row)
+has_place(const member *row)
 {
-	return row->host_id.len == CQL_HOST_ID_LEN && row->dc.len > 0 && row->rack.len >= 0 &&
-		   row->tokens.len > 0;
+	return row->host_id.len == CQL_HOST_ID_LEN && row->dc.len > 0 && row->rack.len >= 0;
 }
 
-/*
- * The node of a peer's row: that of its host id, else that of its address, else a new one. A
- * contact point keeps the address that the user gave, for that one works.
- */
+/* Who owns nothing (it is joining or leaving, or is to vote only) serves no requests, unless the user
+ * named it and it is there: then it knows the others. */
+static bool
+is_peer(const member *row)
+{
+	return has_place(row) && row->tokens.len > 0;
+}
+
+/* The node of a peer's row: that of its host id, else that of its address, else a new one. */
 static cql_node *
 find_peer(cql_topology *topology, const member *row)
 {
@@ -130,8 +133,7 @@ find_peer(cql_topology *topology, const member *row)
 		return NULL;
 	if (node != NULL)
 	{
-		if (!node->is_contact && !cql_contact_equal(&node->address, &address))
-			cql_node_set_address(node, &address);
+		cql_node_tell_address(node, &address);
 		return node;
 	}
 	for (int i = 0; i < topology->node_count; i++)
@@ -191,7 +193,7 @@ append_token(token_list *list, int64_t token, uint16_t owner)
 static void
 append_tokens(token_list *list, cql_cell cell, uint16_t owner)
 {
-	cql_reader reader = cql_reader_over(cell.data, (size_t) cell.len);
+	cql_reader reader = cql_reader_over(cell.data, cell.len > 0 ? (size_t) cell.len : 0);
 	int32_t count = cql_read_int(&reader);
 	char text[32];
 
@@ -373,7 +375,7 @@ cql_topology_take(cql_session *session, cql_result *const *results)
 	int keyspace_count;
 	member row;
 
-	if (!next_member(results[CQL_QUERY_LOCAL], &row) || !is_whole(&row) ||
+	if (!next_member(results[CQL_QUERY_LOCAL], &row) || !has_place(&row) ||
 		cql_result_column_count(results[CQL_QUERY_KEYSPACES]) != 2)
 		return false;
 	keyspaces = read_keyspaces(topology, results[CQL_QUERY_KEYSPACES], &keyspace_count);
@@ -386,7 +388,7 @@ cql_topology_take(cql_session *session, cql_result *const *results)
 	append_tokens(&list, row.tokens, topology->control->id);
 	while (next_member(results[CQL_QUERY_PEERS], &row))
 	{
-		cql_node *node = is_whole(&row) ? find_peer(topology, &row) : NULL;
+		cql_node *node = is_peer(&row) ? find_peer(topology, &row) : NULL;
 
 		if (node == NULL || node->is_member)
 			continue;

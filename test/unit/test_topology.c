@@ -1,6 +1,7 @@
 /*
  * What is asked of the cluster's own tables and by which link: one that turns out to be dead, events
- * that come meanwhile, where a view's tablets stand; and whose knowledge a statement goes by.
+ * that come meanwhile, contact points that own nothing or have moved, where a view's tablets stand;
+ * and whose knowledge a statement goes by.
  */
 #include "cluster.h"
 #include "fake_net.h"
@@ -238,6 +239,136 @@ test_tablets_of_a_view(void **state)
 	read_tablets(true);
 }
 
+/* ---- members ---- */
+
+/* A set of one token; 0: no set. */
+static void
+write_tokens(cql_writer *writer, char token)
+{
+	if (token == 0)
+	{
+		cql_write_int(writer, -1);
+		return;
+	}
+	cql_write_int(writer, 9);
+	cql_write_int(writer, 1);
+	cql_write_bytes(writer, &token, 1);
+}
+
+/* Its host id is its number, sixteen times. */
+static void
+write_member(cql_writer *writer, int number, char token)
+{
+	uint8_t host_id[CQL_HOST_ID_LEN];
+
+	memset(host_id, number, sizeof host_id);
+	cql_write_bytes(writer, host_id, sizeof host_id);
+	cql_write_bytes(writer, "dc", 2);
+	cql_write_bytes(writer, "rack", 4);
+	cql_write_bytes(writer, "4", 1);
+	write_tokens(writer, token);
+}
+
+/*
+ * The session reads its topology from node 1, which has that token, and is told of node 2 at
+ * 127.0.0.(address).
+ */
+static void
+read_members(char own_token, uint8_t address)
+{
+	static const char *const columns[] = {"host_id",         "data_center", "rack",
+										  "release_version", "tokens",      "native_address",
+										  "native_port",     "peer"};
+	const uint8_t inet[] = {127, 0, 0, address};
+	cql_topology *topology = &session->topology;
+	cql_socket *socket;
+	cql_writer writer;
+
+	topology->read_at_ms = 0;
+	fake.is_holding = true;
+	assert_true(cql_topology_read(session, cql_net_now_ms()));
+	cql_loop_turn(loop);
+	socket = fake.sockets;
+	assert_int_equal(socket->held_count, CQL_QUERY_COUNT);
+	socket->held_count = 0;
+	begin_rows(&writer, columns, 5, 1);
+	write_member(&writer, 1, own_token);
+	answer_rows(socket->held[CQL_QUERY_LOCAL], &writer);
+	begin_rows(&writer, columns, 8, 1);
+	write_member(&writer, 2, '7');
+	cql_write_bytes(&writer, inet, sizeof inet);
+	cql_write_bytes(&writer, inet, sizeof inet);
+	cql_write_int(&writer, 4);
+	cql_write_int(&writer, FAKE_PORT);
+	answer_rows(socket->held[CQL_QUERY_PEERS], &writer);
+	begin_rows(&writer, columns, 2, 0);
+	answer_rows(socket->held[CQL_QUERY_KEYSPACES], &writer);
+	cql_loop_turn(loop);
+	fake.is_holding = false;
+	topology->read_at_ms = UINT64_MAX;
+}
+
+/* Of a node that owns nothing, as one that only votes, the others are learned all the same. */
+static void
+test_contact_point_without_tokens(void **state)
+{
+	const cql_topology *topology;
+
+	(void) state;
+	session = open_session(1);
+	topology = &session->topology;
+	run(session);
+	read_members(0, 2);
+	assert_int_equal(topology->readings, 1);
+	assert_int_equal(topology->member_count, 2);
+	assert_int_equal(topology->ring.count, 1);
+	assert_int_equal(topology->ring.owners[0], topology->nodes[1]->id);
+	assert_string_equal(topology->nodes[1]->name, "127.0.0.2:9042");
+	run(session);
+}
+
+static void
+try_second_node(void)
+{
+	cql_session_try_node(session, session->topology.nodes[1]->host_id);
+	for (int i = 0; i < 5; i++)
+	{
+		fake.now_us += 100000;
+		cql_loop_turn(loop);
+	}
+}
+
+/* A contact point is used at the address that the user gave; that it has another one by now counts
+ * when it is found there no more, and no longer than it is there. */
+static void
+test_contact_point_moves(void **state)
+{
+	(void) state;
+	session = open_session(2);
+	fake.is_down[1] = true;
+	run(session);
+	assert_int_equal(session->pool.first->node->id, 0);
+	read_members('3', 5);
+	assert_string_equal(session->topology.nodes[1]->name, "127.0.0.2:9042");
+	try_second_node();
+	assert_int_equal(fake.opened_at_node[1], 1);
+	fake.now_us += 20000000;
+	try_second_node();
+	assert_int_equal(fake_open_count(4), 1);
+	assert_string_equal(session->topology.nodes[1]->name, "127.0.0.5:9042");
+	/* back again */
+	fake.is_down[1] = false;
+	fake.is_down[4] = true;
+	fake_cut(4);
+	cql_loop_turn(loop);
+	for (int i = 0; i < 2; i++)
+	{
+		fake.now_us += 20000000;
+		try_second_node();
+	}
+	assert_int_equal(fake_open_count(1), 1);
+}
+
 /* ---- statements ---- */
 
 /* Where its rows are is another session's to tell, be it as old as the first. */
@@ -264,7 +395,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_reading_by_a_dead_link), TEST(test_no_request_keeps_a_dead_link),
 		TEST(test_event_while_it_is_read), TEST(test_tablets_of_a_table),
-		TEST(test_tablets_of_a_view),      TEST(test_statement_of_another_session),
+		TEST(test_tablets_of_a_view),      TEST(test_contact_point_without_tokens),
+		TEST(test_contact_point_moves),    TEST(test_statement_of_another_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
