@@ -684,6 +684,41 @@ options_that_cannot_be_used(void **state)
 	}
 }
 
+/* One certificate behind another that is cut off: what it was to be trusted for, or to prove, would
+ * be missed only at some handshake. */
+static void
+damaged_certificate_is_told(void **state)
+{
+	char *text = malloc(2 * strlen(authority.pem) + 1);
+	const cql_tls_options cases[] = {
+		{.mode = CQL_TLS_VERIFY_CA, .roots = text},
+		{.mode = CQL_TLS_ENCRYPT, .certificate = text, .key = authority.key_pem},
+	};
+	const size_t damages[] = {40, strlen(authority.pem) - 30};
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH_OF(cases); i++)
+	{
+		cql_error error;
+		cql_tls_context *context;
+
+		for (size_t j = 0; j < LENGTH_OF(damages); j++)
+		{
+			sprintf(text, "%s%.*s", authority.pem, (int) damages[j], authority.pem);
+			assert_null(cql_tls_context_new(&cases[i], &error));
+			assert_int_equal(error.server_code, CQL_TLS_BAD_OPTION);
+			assert_non_null(strstr(error.message, "a certificate that cannot be read"));
+			assert_int_equal(ERR_peek_error(), 0);
+		}
+		/* words behind the last one are no damage */
+		sprintf(text, "%s\nthat was all\n", authority.pem);
+		context = cql_tls_context_new(&cases[i], &error);
+		assert_non_null(context);
+		cql_tls_context_free(context);
+	}
+	free(text);
+}
+
 static bool
 exchange_something(void *argument)
 {
@@ -730,6 +765,7 @@ main(void)
 		cmocka_unit_test(slow_peer_costs_no_more_memory),
 		cmocka_unit_test(keys_are_changed_under_way),
 		cmocka_unit_test(options_that_cannot_be_used),
+		cmocka_unit_test(damaged_certificate_is_told),
 		cmocka_unit_test(each_failing_allocation_is_noticed),
 	};
 

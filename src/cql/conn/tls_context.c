@@ -114,25 +114,42 @@ give_no_password(char *into, int room, int is_writing, void *data)
 	return -1;
 }
 
+/* The next certificate of a text; NULL: there is none, or (is_damaged) one that cannot be read. */
+static X509 *
+next_certificate(BIO *bio, bool *is_damaged)
+{
+	X509 *certificate;
+	unsigned long code;
+
+	ERR_clear_error();
+	certificate = PEM_read_bio_X509(bio, NULL, give_no_password, NULL);
+	code = ERR_peek_last_error();
+	*is_damaged = certificate == NULL && !(ERR_GET_LIB(code) == ERR_LIB_PEM &&
+										   ERR_GET_REASON(code) == PEM_R_NO_START_LINE);
+	return certificate;
+}
+
 static bool
 use_roots(SSL_CTX *ssl, const char *pem, cql_error *error)
 {
 	BIO *bio;
 	X509 *certificate;
+	bool is_damaged = true;
 	int count = 0;
 
 	if (pem == NULL)
 		return SSL_CTX_set_default_verify_paths(ssl) == 1 ||
 			   fail(error, "the system's certificate authorities cannot be read");
 	bio = BIO_new_mem_buf(pem, -1);
-	while (bio != NULL &&
-		   (certificate = PEM_read_bio_X509(bio, NULL, give_no_password, NULL)) != NULL)
+	while (bio != NULL && (certificate = next_certificate(bio, &is_damaged)) != NULL)
 	{
 		count += X509_STORE_add_cert(SSL_CTX_get_cert_store(ssl), certificate) == 1;
 		X509_free(certificate);
 	}
 	BIO_free(bio);
-	return count > 0 || fail(error, "option sslrootcert holds no certificate that can be read");
+	return (count > 0 && !is_damaged) ||
+		   fail(error, count > 0 ? "option sslrootcert holds a certificate that cannot be read"
+								 : "option sslrootcert holds no certificate that can be read");
 }
 
 /* The first is ours, those behind it lead to the authority. */
@@ -141,14 +158,15 @@ use_chain(SSL_CTX *ssl, const char *pem, cql_error *error)
 {
 	BIO *bio = BIO_new_mem_buf(pem, -1);
 	X509 *certificate = NULL;
+	bool is_damaged = true;
 	bool is_used = false;
 
 	if (bio != NULL)
-		certificate = PEM_read_bio_X509(bio, NULL, give_no_password, NULL);
+		certificate = next_certificate(bio, &is_damaged);
 	if (certificate != NULL)
 		is_used = SSL_CTX_use_certificate(ssl, certificate) == 1;
 	X509_free(certificate);
-	while (is_used && (certificate = PEM_read_bio_X509(bio, NULL, give_no_password, NULL)) != NULL)
+	while (is_used && (certificate = next_certificate(bio, &is_damaged)) != NULL)
 	{
 		/* the context's from here on */
 		is_used = SSL_CTX_add0_chain_cert(ssl, certificate) == 1;
@@ -156,7 +174,9 @@ use_chain(SSL_CTX *ssl, const char *pem, cql_error *error)
 			X509_free(certificate);
 	}
 	BIO_free(bio);
-	return is_used || fail(error, "option sslcert holds no certificate that can be read");
+	return (is_used && !is_damaged) ||
+		   fail(error, is_used ? "option sslcert holds a certificate that cannot be read"
+							   : "option sslcert holds no certificate that can be read");
 }
 
 static bool
