@@ -266,6 +266,17 @@ cql_pool_wanted_count(const cql_session *session)
 	return wanted;
 }
 
+/* Those that are retired go once nothing is on them. */
+static int
+count_staying(const cql_pool *pool)
+{
+	int count = 0;
+
+	for (const cql_link *link = pool->first; link != NULL; link = link->next)
+		count += !link->is_retired;
+	return count;
+}
+
 /* A node's fair share of the links that a session may have. */
 static int
 share_of_node(const cql_session *session)
@@ -273,6 +284,26 @@ share_of_node(const cql_session *session)
 	int nodes = session->topology.member_count > 1 ? session->topology.member_count : 1;
 
 	return (session->max_connections + nodes - 1) / nodes;
+}
+
+static void
+want_link(cql_session *session, cql_node *node, int32_t shard)
+{
+	node->is_wanted = true;
+	node->wanted_shard = session->link_options.is_shard_aware ? shard : -1;
+	node->open_at_ms = cql_net_now_ms() + cql_session_random(session) % OPEN_JITTER_MS;
+	session->pool.wanted++;
+	cql_net_wake_at(session->loop->net, node->open_at_ms);
+}
+
+void
+cql_pool_replace(cql_session *session, const cql_link *link)
+{
+	cql_node *node = link->node;
+
+	if (!node->is_wanted && !node->is_connecting && node->is_member &&
+		cql_net_now_ms() >= node->retry_at_ms)
+		want_link(session, node, node->shard_count > 0 ? (int32_t) link->shard : -1);
 }
 
 void
@@ -303,11 +334,7 @@ cql_pool_want(cql_session *session, cql_node *node, int32_t shard, uint32_t weig
 	if (*demand < DEMAND_TO_OPEN)
 		return;
 	*demand = 0;
-	node->is_wanted = true;
-	node->wanted_shard = session->link_options.is_shard_aware ? shard : -1;
-	node->open_at_ms = now_ms + cql_session_random(session) % OPEN_JITTER_MS;
-	session->pool.wanted++;
-	cql_net_wake_at(session->loop->net, node->open_at_ms);
+	want_link(session, node, shard);
 }
 
 static void
@@ -330,7 +357,7 @@ open_wanted(cql_session *session, uint64_t now_ms)
 		node->is_wanted = false;
 		pool->wanted--;
 		/* Refused by the host, or full: the links that there are have to do. */
-		if (pool->count < session->max_connections && node->is_member &&
+		if (count_staying(pool) < session->max_connections && node->is_member &&
 			cql_pool_extra_count(session) < session->loop->extra_granted)
 			/* A node that is down says nothing of its shard-aware port. */
 			(void) open_link(session, node, node->failures > 0 ? -1 : node->wanted_shard);

@@ -235,5 +235,7 @@ cql_route_pick(cql_session *session, cql_request *request)
 	else if (first.node == NULL && link != NULL && session->topology.member_count > 1 &&
 			 cql_link_in_flight(link) >= CROWDED)
 		want_another(session, request);
+	if (link != NULL && link->is_retired)
+		cql_pool_replace(session, link);
 	return link;
 }

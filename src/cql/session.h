@@ -213,6 +213,9 @@ extern void cql_pool_need(cql_session *session, uint64_t now_ms);
 #define CQL_WEIGHT_AT_ONCE 1000
 /* So many requests would rather have gone to this node, and shard (-1: any). */
 extern void cql_pool_want(cql_session *session, cql_node *node, int32_t shard, uint32_t weight);
+/* A link that is retired gets another request, since none else takes it: that is to change, or work
+ * that goes on and on would keep it for ever. */
+extern void cql_pool_replace(cql_session *session, const cql_link *link);
 /* Nothing is on the link: look whether it still stands. False: it was dropped. */
 extern bool cql_pool_check(cql_session *session, cql_link *link, uint64_t now_ms);
 extern uint64_t cql_pool_next_deadline(const cql_session *session);

@@ -355,6 +355,40 @@ test_lifetime(void **state)
 	assert_int_equal(fake.opened, 2);
 }
 
+/* Nor does work that never pauses keep one. */
+static void
+test_lifetime_under_load(void **state)
+{
+	cql_request *requests[3];
+
+	(void) state;
+	session =
+		open_session(1, (cql_session_options) {.max_lifetime_ms = 10000, .max_connections = 1});
+	run(1);
+	fake.is_holding = true;
+	requests[0] = submit(session, 1);
+	turn(2);
+	pass(11000);
+	assert_int_equal(fake.opened, 1);
+	requests[1] = submit(session, 2);
+	pass(100);
+	pass(100);
+	assert_int_equal(fake_open_count(-1), 2);
+	requests[2] = submit(session, 3);
+	turn(2);
+	assert_int_equal(fake.sockets->held_count, 1);
+	assert_int_equal(fake.sockets->next->held_count, 2);
+	fake_answer();
+	turn(2);
+	assert_int_equal(fake_open_count(-1), 1);
+	assert_int_equal(fake.opened, 2);
+	for (size_t i = 0; i < LENGTH_OF(requests); i++)
+	{
+		assert_true(cql_request_is_done(requests[i]));
+		cql_request_free(requests[i]);
+	}
+}
+
 /* A node that fails is left alone for longer each time, up to ten seconds, give or take 15 %. */
 static void
 test_back_off(void **state)
@@ -660,6 +694,7 @@ main(void)
 		TEST(test_no_descriptors),
 		TEST(test_idle_close),
 		TEST(test_lifetime),
+		TEST(test_lifetime_under_load),
 		TEST(test_back_off),
 		TEST(test_death),
 		TEST(test_try_node),
