@@ -74,6 +74,8 @@ has_slots(void)
 	{
 		MemoryContextSwitchTo(caller);
 		FlushErrorState();
+		/* The error has lifted what the release of the lock lifts once more. */
+		HOLD_INTERRUPTS();
 		LWLockRelease(AddinShmemInitLock);
 		is_unavailable = true;
 	}

@@ -18,6 +18,7 @@
 #include "foreign/foreign.h"
 #include "lib/ilist.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
@@ -238,6 +239,18 @@ check_mapping(const ScyllaOptions *options, Oid userid)
 						 "password_required to false.")));
 }
 
+/*
+ * What the cluster compares with texts of its own, which are UTF-8. Those of an SQL_ASCII database are
+ * left as they are, for they may be anything, and an error would show bytes of a password.
+ */
+static const char *
+to_utf8(const char *text)
+{
+	if (text == NULL || GetDatabaseEncoding() == PG_SQL_ASCII)
+		return text;
+	return pg_server_to_any(text, (int) strlen(text), PG_UTF8);
+}
+
 static void
 open_cql_session(SessionEntry *entry, const ScyllaOptions *options, const ContactList *contacts)
 {
@@ -245,8 +258,8 @@ open_cql_session(SessionEntry *entry, const ScyllaOptions *options, const Contac
 	cql_session_options cql_options = {
 		.contacts = contacts->contacts,
 		.contact_count = contacts->count,
-		.user = options->login.user,
-		.password = options->login.password,
+		.user = to_utf8(options->login.user),
+		.password = to_utf8(options->login.password),
 		/* Else who is no superuser would use an access that is not its own. */
 		.must_ask_password = !entry->is_superuser && options->login.is_password_required,
 		.application_name =
@@ -257,8 +270,8 @@ open_cql_session(SessionEntry *entry, const ScyllaOptions *options, const Contac
 		.request_timeout_ms = options->request_timeout_ms,
 		.max_connections = options->max_connections,
 		.is_shard_aware = options->is_shard_aware,
-		.local_dc = options->local_dc,
-		.local_rack = options->local_rack,
+		.local_dc = to_utf8(options->local_dc),
+		.local_rack = to_utf8(options->local_rack),
 		.idle_timeout_ms = options->idle_timeout_ms,
 		.max_lifetime_ms = options->max_lifetime_ms,
 		.max_retries = options->max_retries,

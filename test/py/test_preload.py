@@ -39,6 +39,56 @@ def test_settings_are_known_at_once(session):
         query(session, "SET scylla_fdw.lookup_join_window = 0")
 
 
+@pytest.fixture
+def connect(preloaded):
+    """connect(): a new connection to that PostgreSQL."""
+    connections = []
+
+    def make():
+        connection = psycopg2.connect(**preloaded)
+        connection.autocommit = True
+        connections.append(connection)
+        return connection
+
+    yield make
+    for connection in connections:
+        connection.close()
+
+
+def fill_shared_memory(connect):
+    """Locks that sessions share take what PostgreSQL has left over; a few are given back, for others need some.
+    The sessions."""
+    holders = []
+    while True:
+        holders.append(connect())
+        try:
+            query(holders[-1], "SELECT count(pg_advisory_lock_shared(i)) FROM generate_series(1, 5000) i")
+        except psycopg2.errors.OutOfMemory:
+            break
+    for holder in holders:
+        query(holder, "SELECT count(pg_advisory_unlock_shared(i)) FROM generate_series(1, 100) i")
+    return holders
+
+
+def test_no_memory_to_be_watched_in(session, connect, nodes):
+    """A statement that writes many rows is not shown then; the backend can be cancelled as before. This comes
+    first, for memory that is had once stays."""
+    node = nodes()
+    holders = fill_shared_memory(connect)
+    query(session, "CREATE EXTENSION scylla_fdw; CREATE SERVER scripted FOREIGN DATA WRAPPER scylla_fdw "
+                   "OPTIONS (host '127.0.0.1', port '%d'); CREATE USER MAPPING FOR CURRENT_USER SERVER scripted;"
+                   "CREATE FOREIGN TABLE watched (k int OPTIONS (key 'partition 1', type 'int'),"
+                   "v text OPTIONS (key 'regular', type 'text')) SERVER scripted OPTIONS (keyspace 'ks', \"table\" 't')"
+          % node.port)
+    query(session, "INSERT INTO watched SELECT i, 'v' FROM generate_series(1, 500) i")
+    assert query(session, "SELECT * FROM scylla_write_progress") == []
+    with pytest.raises(psycopg2.errors.QueryCanceled):
+        query(session, "SET statement_timeout = '100ms'; SELECT pg_sleep(60)")
+    for holder in holders:
+        query(holder, "SELECT pg_advisory_unlock_all()")
+    query(session, "RESET statement_timeout; DROP EXTENSION scylla_fdw CASCADE")
+
+
 def test_reads_joins_and_writes(session, make_keyspace, driver):
     """Each backend has a session of its own, the leader and its workers too."""
     make_keyspace("py_preload")

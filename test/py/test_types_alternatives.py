@@ -6,6 +6,7 @@ from decimal import Decimal
 import psycopg2
 import pytest
 
+from node import AUTH_RESPONSE
 from support import failure, query, words
 
 KEYSPACE = "types_alternatives"
@@ -122,6 +123,17 @@ def test_encoding(encoding, wanted, driver, sql, encoded):
                       "convert_from(%%s, %%s) || '2')" % KEYSPACE, [wanted, encoding])
     assert driver.execute("SELECT k FROM %s.texts WHERE k = 'höhe2'" % KEYSPACE) == [("höhe2",)]
     driver.execute("DELETE FROM %s.texts WHERE k = 'höhe2'" % KEYSPACE)
+
+
+def test_credentials_of_another_encoding(nodes, encoded):
+    node = nodes(users={"jörg": "größe"})
+    connection = encoded("LATIN1")
+    query(connection, "CREATE SERVER own FOREIGN DATA WRAPPER scylla_fdw OPTIONS (host '127.0.0.1', port '%d');"
+                      "CREATE USER MAPPING FOR CURRENT_USER SERVER own OPTIONS (user 'jörg', password 'größe')"
+          % node.port)
+    assert query(connection, "SELECT v FROM scylla_query('own', 'SELECT k, v FROM ks.t') AS t (k int, v text)"
+                             " LIMIT 1") == [("one",)]
+    assert [request.credentials for request in node.seen(AUTH_RESPONSE)] == [("jörg", "größe")]
 
 
 def test_text_that_the_encoding_has_not(driver, sql, encoded):
