@@ -244,6 +244,22 @@ SELECT state, message FROM fails('SELECT * FROM t');
 RESET ROLE;
 DROP USER MAPPING FOR PUBLIC SERVER errors_server;
 
+---- who may ask about a table: whoever may read a column of it
+
+CREATE USER MAPPING FOR errors_user SERVER errors_server OPTIONS (password_required 'false');
+REVOKE SELECT ON t FROM errors_user;
+SET ROLE errors_user;
+SELECT * FROM fails($$ SELECT * FROM scylla_describe('t') $$);
+SELECT state, message FROM fails($$ SELECT * FROM scylla_partition_ranges('t', 2) $$);
+SELECT state, message FROM fails($$ SELECT * FROM scylla_check('t') $$);
+RESET ROLE;
+GRANT SELECT (k) ON t TO errors_user;
+SET ROLE errors_user;
+SELECT name FROM scylla_describe('t') WHERE key LIKE 'partition%';
+SELECT count(*) FROM scylla_partition_ranges('t', 2);
+RESET ROLE;
+DROP USER MAPPING FOR errors_user SERVER errors_server;
+
 ---- ALTER SERVER takes effect at the next statement, also in one transaction
 
 BEGIN;

@@ -15,7 +15,6 @@
 #include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -500,7 +499,7 @@ list_tables(void)
 		Form_pg_foreign_table table = (Form_pg_foreign_table) GETSTRUCT(tuple);
 
 		if (is_ours(table->ftserver) && has_mapping(table->ftserver) &&
-			pg_class_aclcheck(table->ftrelid, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+			scylla_may_read(table->ftrelid))
 			tables = lappend_oid(tables, table->ftrelid);
 	}
 	systable_endscan(scan);
@@ -517,7 +516,7 @@ scylla_check(PG_FUNCTION_ARGS)
 	ListCell *cell;
 
 	if (!PG_ARGISNULL(0))
-		scylla_check_foreign_table(PG_GETARG_OID(0));
+		scylla_check_readable_table(PG_GETARG_OID(0));
 	tables = PG_ARGISNULL(0) ? list_tables() : list_make1_oid(PG_GETARG_OID(0));
 	scylla_table_result_begin(&checking.result, fcinfo);
 	foreach (cell, tables)

@@ -46,6 +46,21 @@ scylla_check_foreign_table(Oid relid)
 						errmsg("\"%s\" is not a foreign table of scylla_fdw", name)));
 }
 
+bool
+scylla_may_read(Oid relid)
+{
+	return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
+		   pg_attribute_aclcheck_all(relid, GetUserId(), ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK;
+}
+
+void
+scylla_check_readable_table(Oid relid)
+{
+	scylla_check_foreign_table(relid);
+	if (!scylla_may_read(relid))
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_TABLE, get_rel_name(relid));
+}
+
 /* A row of the result; NULL stands for NULL. */
 typedef struct DescribedItem
 {
@@ -277,7 +292,7 @@ scylla_describe(PG_FUNCTION_ARGS)
 	Oid relid = PG_GETARG_OID(0);
 	Describing describing = {0};
 
-	scylla_check_foreign_table(relid);
+	scylla_check_readable_table(relid);
 	scylla_table_result_begin(&describing.result, fcinfo);
 	describing.relation = relation_open(relid, AccessShareLock);
 	describing.options = scylla_options_of_table(relid, GetUserId());

@@ -54,7 +54,7 @@ estimate_piece(Oid relid, int count)
 	ScyllaTable *table;
 	double rows;
 
-	scylla_check_foreign_table(relid);
+	scylla_check_readable_table(relid);
 	table = scylla_table_open(relid, GetUserId());
 	rows = estimate_rows(table);
 	piece.rows = rows >= 0 ? rint(rows / count) : -1;
