@@ -68,8 +68,7 @@ typedef struct ScyllaTableSizes
 } ScyllaTableSizes;
 
 /* From system.size_estimates, asked at most once a minute, and not waited for longer than a tenth of a
- * second. Never an error: a role that may not
- * read them, say, plans without. */
+ * second. Never an error: a role that may not read them, say, plans without. */
 extern ScyllaTableSizes scylla_schema_sizes(ScyllaSession *session, const char *keyspace,
 											const char *table);
 
