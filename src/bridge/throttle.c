@@ -9,7 +9,6 @@
 
 #include "bridge/wait.h"
 #include "utils/hsearch.h"
-#include "utils/timestamp.h"
 
 /* Rows of so much time go at once. */
 #define BURST_US (20 * 1000)
@@ -23,8 +22,8 @@ typedef struct ThrottleKey
 struct ScyllaThrottle
 {
 	ThrottleKey key;
-	int rate;        /* rows per second */
-	TimestampTz due; /* when the next row may go */
+	int rate;      /* rows per second */
+	uint64 due_us; /* when the next row may go */
 };
 
 static HTAB *throttles = NULL;
@@ -46,7 +45,7 @@ scylla_throttle_get(Oid relid, ScyllaThrottleUse use, int rate)
 	}
 	throttle = hash_search(throttles, &key, HASH_ENTER, &is_found);
 	if (!is_found)
-		throttle->due = 0;
+		throttle->due_us = 0;
 	throttle->rate = rate;
 	return throttle;
 }
@@ -60,15 +59,15 @@ is_never(void *argument)
 void
 scylla_throttle(ScyllaThrottle *throttle, int rows)
 {
-	TimestampTz now;
+	uint64 now_us;
 
 	if (throttle == NULL)
 		return;
-	now = GetCurrentTimestamp();
-	if (throttle->due > now + BURST_US)
+	now_us = scylla_monotonic_us();
+	if (throttle->due_us > now_us + BURST_US)
 	{
-		scylla_wait_at_most(is_never, NULL, (int) ((throttle->due - now) / 1000));
-		now = GetCurrentTimestamp();
+		scylla_wait_at_most(is_never, NULL, (int) ((throttle->due_us - now_us) / 1000));
+		now_us = scylla_monotonic_us();
 	}
-	throttle->due = Max(throttle->due, now) + (int64) rows * USECS_PER_SEC / throttle->rate;
+	throttle->due_us = Max(throttle->due_us, now_us) + (uint64) rows * 1000000 / throttle->rate;
 }

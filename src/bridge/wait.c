@@ -14,7 +14,6 @@
 #include "portability/instr_time.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
-#include "utils/timestamp.h"
 
 /* This process's loop; what a forked child inherits is its parent's and is left alone. */
 static cql_loop *backend_loop = NULL;
@@ -26,6 +25,8 @@ static int backend_extra_fds = 0;
 
 /* A latch, the postmaster's death, the loop's descriptor. */
 #define WAIT_EVENT_COUNT 3
+
+#define NO_END UINT64_MAX
 
 static void
 close_loop(int code, Datum arg)
@@ -128,59 +129,64 @@ settle_descriptors(cql_loop *loop)
 	cql_loop_grant_extra_fds(loop, backend_extra_fds);
 }
 
+uint64
+scylla_monotonic_us(void)
+{
+	instr_time now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return INSTR_TIME_GET_MICROSEC(now);
+}
+
 static void
 wait_for_event(int timeout_ms)
 {
 	static uint32 wait_event = 0;
+	uint64 start_us = scylla_monotonic_us();
 	WaitEvent event;
-	instr_time start;
-	instr_time duration;
 
 	if (wait_event == 0)
 		wait_event = SCYLLA_WAIT_EVENT_NEW("ScyllaWaitAnswer");
 
-	INSTR_TIME_SET_CURRENT(start);
 	(void) WaitEventSetWait(backend_wait_set, timeout_ms, &event, 1, wait_event);
-	INSTR_TIME_SET_CURRENT(duration);
-	INSTR_TIME_SUBTRACT(duration, start);
-	backend_wait_us += INSTR_TIME_GET_MICROSEC(duration);
+	backend_wait_us += scylla_monotonic_us() - start_us;
 
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* The wait that is left until a time (0: there is none), no longer than the loop's own. */
+/* The wait that is left until a time (NO_END: there is none), no longer than the loop's own. */
 static int
-cut_timeout(int timeout_ms, TimestampTz end)
+cut_timeout(int timeout_ms, uint64 end_us)
 {
-	long left_ms;
+	uint64 now_us = scylla_monotonic_us();
+	int left_ms;
 
-	if (end == 0)
+	if (end_us == NO_END)
 		return timeout_ms;
-	left_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
-	return timeout_ms >= 0 && timeout_ms < left_ms ? timeout_ms : (int) left_ms;
+	left_ms = end_us > now_us ? (int) ((end_us - now_us + 999) / 1000) : 0;
+	return timeout_ms >= 0 && timeout_ms < left_ms ? timeout_ms : left_ms;
 }
 
 static void
 wait_until(ScyllaWaitTest is_reached, void *argument, int limit_ms, ScyllaGather gather)
 {
 	cql_loop *loop = scylla_loop_get();
-	TimestampTz end =
-		limit_ms >= 0 ? TimestampTzPlusMilliseconds(GetCurrentTimestamp(), limit_ms) : 0;
+	uint64 end_us = limit_ms >= 0 ? scylla_monotonic_us() + (uint64) limit_ms * 1000 : NO_END;
 
 	/* At the beginning, for the last wait may have ended in an error. */
 	cql_loop_gather(loop, gather);
 	/* Here too, since a loop that is never idle would never come to wait. */
 	CHECK_FOR_INTERRUPTS();
 	cql_loop_resume(loop);
-	while (!is_reached(argument) && (end == 0 || GetCurrentTimestamp() < end))
+	while (!is_reached(argument) && (end_us == NO_END || scylla_monotonic_us() < end_us))
 	{
 		int timeout_ms;
 
 		settle_descriptors(loop);
 		timeout_ms = cql_loop_timeout_ms(loop);
 		if (timeout_ms != 0)
-			wait_for_event(cut_timeout(timeout_ms, end));
+			wait_for_event(cut_timeout(timeout_ms, end_us));
 		else
 			CHECK_FOR_INTERRUPTS();
 		cql_loop_turn(loop);

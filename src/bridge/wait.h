@@ -48,6 +48,9 @@ extern int scylla_wait_fd(void);
 /* Somebody waited for it ever since: a turn of the loop that counts that time for deadlines. */
 extern void scylla_wait_fd_over(void);
 
+/* Microseconds from some moment on, whatever the wall clock is set to: for ages and ends of waits. */
+extern uint64 scylla_monotonic_us(void);
+
 /* Microseconds that this backend has waited so far: callers take differences. */
 extern uint64 scylla_wait_total_us(void);
 

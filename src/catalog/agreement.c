@@ -8,7 +8,6 @@
 #include "bridge/wait.h"
 #include "catalog/system_query.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 #include "utils/uuid.h"
 
 #define MAX_WAIT_MS 10000
@@ -95,12 +94,12 @@ scylla_schema_await_agreement(ScyllaSession *session)
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "scylla_fdw agreement", ALLOCSET_SMALL_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
-	TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-												  Min(MAX_WAIT_MS, session->request_timeout_ms));
+	uint64 end_us =
+		scylla_monotonic_us() + (uint64) Min(MAX_WAIT_MS, session->request_timeout_ms) * 1000;
 	bool is_reached;
 	int polls = 0;
 
-	while (!(is_reached = is_agreed(session, polls++)) && GetCurrentTimestamp() < end)
+	while (!(is_reached = is_agreed(session, polls++)) && scylla_monotonic_us() < end_us)
 	{
 		scylla_wait_at_most(never, NULL, PAUSE_MS);
 		MemoryContextReset(context);

@@ -11,14 +11,14 @@
 
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
+#include "bridge/wait.h"
 #include "catalog/remote_column.h"
 #include "catalog/remote_path.h"
 #include "catalog/schema.h"
 #include "catalog/system_query.h"
 
-#define CACHE_AGE_MS 60000
+#define CACHE_AGE_US (UINT64CONST(60) * 1000 * 1000)
 /* Sizes are not worth that a plan waits long for them. */
 #define SIZES_TIMEOUT_MS 100
 
@@ -243,10 +243,10 @@ typedef struct CacheEntry
 	MemoryContext context;    /* NULL: not loaded */
 	ScyllaRemoteTable *table; /* in context */
 	uint64 generation;
-	TimestampTz loaded_at;
+	uint64 loaded_us;
 	ScyllaTableSizes sizes;
 	uint64 sizes_generation; /* 0: never asked */
-	TimestampTz sized_at;
+	uint64 sized_us;
 } CacheEntry;
 
 static HTAB *cache = NULL;
@@ -277,9 +277,9 @@ find_entry(const ScyllaSession *session, const char *keyspace, const char *table
 }
 
 static bool
-is_old(TimestampTz time)
+is_old(uint64 since_us)
 {
-	return TimestampDifferenceExceeds(time, GetCurrentTimestamp(), CACHE_AGE_MS);
+	return scylla_monotonic_us() - since_us >= CACHE_AGE_US;
 }
 
 /* Keeps a table's context for the next questions; what was there lives on for its readers. */
@@ -293,7 +293,7 @@ keep_table(ScyllaSession *session, ScyllaRemoteTable *table, MemoryContext conte
 	entry->context = context;
 	entry->table = table;
 	entry->generation = session->schema_generation;
-	entry->loaded_at = GetCurrentTimestamp();
+	entry->loaded_us = scylla_monotonic_us();
 	MemoryContextSetParent(context, CacheMemoryContext);
 }
 
@@ -340,7 +340,7 @@ scylla_schema_find_table(ScyllaSession *session, const char *keyspace, const cha
 		return NULL;
 	entry = find_entry(session, keyspace, name);
 	if (entry->table != NULL && entry->generation == session->schema_generation &&
-		!is_old(entry->loaded_at))
+		!is_old(entry->loaded_us))
 		return entry->table;
 	return load_and_keep_table(session, keyspace, name);
 }
@@ -367,7 +367,7 @@ scylla_schema_sizes(ScyllaSession *session, const char *keyspace, const char *na
 	if (!is_possible_name(keyspace) || !is_possible_name(name))
 		return sizes;
 	entry = find_entry(session, keyspace, name);
-	if (entry->sizes_generation == session->schema_generation && !is_old(entry->sized_at))
+	if (entry->sizes_generation == session->schema_generation && !is_old(entry->sized_us))
 		return entry->sizes;
 
 	answers = AllocSetContextCreate(caller, "scylla_fdw sizes", ALLOCSET_SMALL_SIZES);
@@ -381,6 +381,6 @@ scylla_schema_sizes(ScyllaSession *session, const char *keyspace, const char *na
 
 	entry->sizes = sizes;
 	entry->sizes_generation = session->schema_generation;
-	entry->sized_at = GetCurrentTimestamp();
+	entry->sized_us = scylla_monotonic_us();
 	return sizes;
 }
