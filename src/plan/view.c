@@ -126,6 +126,35 @@ has_key_values(const ScyllaColumn **key, int count, List *quals)
 	return true;
 }
 
+/* Numbers of different scale, and zeros of different sign, are one to CQL's order. */
+static bool
+has_one_form(const cql_type *type)
+{
+	switch (type->id)
+	{
+		case CQL_TYPE_CUSTOM:
+		case CQL_TYPE_DECIMAL:
+		case CQL_TYPE_DOUBLE:
+		case CQL_TYPE_FLOAT:
+			return false;
+		default:
+			return type->id < CQL_TYPE_LIST;
+	}
+}
+
+/* Partitions are told apart by the bytes of their key, rows of a view's partition by its order: of
+ * those that are equal in it the view has only one. */
+static bool
+tells_partitions_apart(const ScyllaTableView *view)
+{
+	for (int i = 0; i < view->clustering_count; i++)
+		if (view->clustering_key[i]->role == SCYLLA_KEY_PARTITION &&
+			(view->clustering_key[i]->cql_type == NULL ||
+			 !has_one_form(view->clustering_key[i]->cql_type)))
+			return false;
+	return true;
+}
+
 /* Whether the quals let no row through that stands for static columns alone. */
 static bool
 needs_rows(const ScyllaTable *table, List *quals)
@@ -149,5 +178,5 @@ scylla_view_has_rows(const ScyllaTable *table, const ScyllaTableView *view, List
 {
 	return has_key_values(view->partition_key, view->partition_count, quals) &&
 		   has_key_values(view->clustering_key, view->clustering_count, quals) &&
-		   needs_rows(table, quals);
+		   tells_partitions_apart(view) && needs_rows(table, quals);
 }
