@@ -1,7 +1,7 @@
 /*
  * A session: its options, the requests that wait for a link, and what happens after each turn of
- * the loop. Which link serves a request is route.c's to say, which links there are pool.c's, what
- * the cluster looks like topology.c's.
+ * the loop. Which link serves a request is route.c's to say, which links there are pool.c's and round.c's,
+ * what the cluster looks like topology.c's.
  */
 #include "cql/session.h"
 
@@ -282,7 +282,7 @@ pump(cql_session *session, uint64_t now_ms)
 			break;
 	}
 	if (session->waiting_first != NULL)
-		cql_pool_need(session, now_ms);
+		cql_round_advance(session, now_ms);
 }
 
 void

@@ -190,6 +190,9 @@ extern uint32_t cql_retry_pause_ms(int retry_count, uint32_t random);
 
 /* ---- links of a session (pool.c) ---- */
 
+/* Links that a session opens at once. */
+#define CQL_POOL_MAX_CONNECTING 4
+
 typedef struct cql_pool
 {
 	cql_link *first; /* by age */
@@ -207,8 +210,8 @@ typedef struct cql_pool
 
 /* After a turn: what came in and what is due on the links; open those that are wanted. */
 extern void cql_pool_process(cql_session *session, uint64_t now_ms);
-/* Requests wait and no link takes them: try the next node, or fail those for which all were tried. */
-extern void cql_pool_need(cql_session *session, uint64_t now_ms);
+/* Whoever asks for it counts it against what the session may have. NULL: out of memory. */
+extern cql_link *cql_pool_open(cql_session *session, cql_node *node, int32_t shard);
 /* As a weight: worth a link of its own, if one may be opened. */
 #define CQL_WEIGHT_AT_ONCE 1000
 /* So many requests would rather have gone to this node, and shard (-1: any). */
@@ -223,6 +226,16 @@ extern void cql_pool_close(cql_session *session);
 /* Links beyond the first that the session has, and those that it would open next. */
 extern int cql_pool_extra_count(const cql_session *session);
 extern int cql_pool_wanted_count(const cql_session *session);
+
+/* ---- links that requests wait for (round.c) ---- */
+
+extern void cql_round_begin(cql_session *session);
+/* Requests wait and no link takes them: try the next node, or fail those for which all were tried. */
+extern void cql_round_advance(cql_session *session, uint64_t now_ms);
+/* When another node may be tried beside those that are, in attended time. */
+extern uint64_t cql_round_next_ms(const cql_session *session);
+/* A link that requests waited for ended before it was ready. */
+extern void cql_round_take_failure(cql_session *session, const cql_error *error);
 
 /* ---- where rows are (locate.c) ---- */
 
