@@ -176,8 +176,8 @@ next_row(Analysis *analysis, ScyllaRingReader *reader)
 }
 
 /*
- * Read a piece, sample its rows, and count what it holds. If there are too many rows, what lies before the partition that was read last counts alone; if that is the
- * first one, what was read of it.
+ * Read a piece, sample its rows, and count what it holds. If there are too many rows, what lies before
+ * the partition that was read last counts alone; if that is the first one, what was read of it.
  */
 static void
 read_piece(Analysis *analysis, ScyllaRingReader *reader, cql_token_range piece, double max_rows,
