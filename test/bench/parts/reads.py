@@ -33,17 +33,23 @@ def sql_points(backend, count):
     return count / (time.monotonic() - began), (backend.cpu_s() - cpu_s) * 1e6 / count
 
 
+WARM_UP_S = 60  # the server compiles what single reads need, on the cores that are measured
+
+
 def part_sql():
-    """Taken in turn and briefly, so that what else the machine does slows both alike."""
+    """Taken in turn and briefly, each first in every other pair, so that what else the machine does slows both alike."""
     servers.need(min(ROWS, SOME_ROWS))
     backend = servers.connect()
     bare_loop = ("driver_points", *servers.cql(), servers.loaded, 1, 1)
-    measure(*bare_loop)
-    sql_points(backend, 2000)
+    began = time.monotonic()
+    while time.monotonic() - began < WARM_UP_S:
+        count = int(measure(*bare_loop)["requests"])
+        sql_points(backend, count)
     bare, sql = [], []
-    for _ in range(3 * ROUNDS):
-        bare.append(measure(*bare_loop))
-        sql.append(sql_points(backend, int(bare[-1]["requests"])))
+    for i in range(4 * ROUNDS):
+        takes = [lambda: bare.append(measure(*bare_loop)), lambda: sql.append(sql_points(backend, count))]
+        for take in takes if i % 2 == 0 else reversed(takes):
+            take()
     backend.close()
     ratio = median([pair[0] / one["rate"] for pair, one in zip(sql, bare)])
     note("point reads from the real server, one by one, bare driver", "%.2f k/s, %.1f us CPU each"
