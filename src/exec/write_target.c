@@ -147,22 +147,6 @@ make_converters(const ScyllaWriteTable *table, ScyllaWriteTarget *target)
 	}
 }
 
-/* Equal values of it are equal bytes: there is no 1.0 beside 1.00, nor 0 beside -0. */
-static bool
-has_one_form(const cql_type *type)
-{
-	switch (type->id)
-	{
-		case CQL_TYPE_CUSTOM:
-		case CQL_TYPE_DECIMAL:
-		case CQL_TYPE_DOUBLE:
-		case CQL_TYPE_FLOAT:
-			return false;
-		default:
-			return type->id < CQL_TYPE_LIST;
-	}
-}
-
 /*
  * Whether rows may go in a batch, whose writes have one timestamp: not where the row that comes later
  * has to win, so none has a static column, and it must show whether two have the same key. Nor where
@@ -177,7 +161,7 @@ judge_sharing(const ScyllaWriteTable *table)
 		table->has_static)
 		return false;
 	for (int i = plan->partition_count; i < scylla_modify_plan_key_count(plan); i++)
-		if (!has_one_form(table->types[i]))
+		if (!scylla_type_has_one_form(table->types[i]))
 			return false;
 	return true;
 }

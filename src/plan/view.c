@@ -126,22 +126,6 @@ has_key_values(const ScyllaColumn **key, int count, List *quals)
 	return true;
 }
 
-/* Numbers of different scale, and zeros of different sign, are one to CQL's order. */
-static bool
-has_one_form(const cql_type *type)
-{
-	switch (type->id)
-	{
-		case CQL_TYPE_CUSTOM:
-		case CQL_TYPE_DECIMAL:
-		case CQL_TYPE_DOUBLE:
-		case CQL_TYPE_FLOAT:
-			return false;
-		default:
-			return type->id < CQL_TYPE_LIST;
-	}
-}
-
 /* Partitions are told apart by the bytes of their key, rows of a view's partition by its order: of
  * those that are equal in it the view has only one. */
 static bool
@@ -150,7 +134,7 @@ tells_partitions_apart(const ScyllaTableView *view)
 	for (int i = 0; i < view->clustering_count; i++)
 		if (view->clustering_key[i]->role == SCYLLA_KEY_PARTITION &&
 			(view->clustering_key[i]->cql_type == NULL ||
-			 !has_one_form(view->clustering_key[i]->cql_type)))
+			 !scylla_type_has_one_form(view->clustering_key[i]->cql_type)))
 			return false;
 	return true;
 }

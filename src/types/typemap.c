@@ -427,3 +427,18 @@ scylla_type_choices(const cql_type *cql)
 			append_choices(&text, &pairs[i], cql);
 	return text.data;
 }
+
+bool
+scylla_type_has_one_form(const cql_type *cql)
+{
+	switch (cql->id)
+	{
+		case CQL_TYPE_CUSTOM:
+		case CQL_TYPE_DECIMAL:
+		case CQL_TYPE_DOUBLE:
+		case CQL_TYPE_FLOAT:
+			return false;
+		default:
+			return cql->id < CQL_TYPE_LIST;
+	}
+}

@@ -163,6 +163,9 @@ extern const char *scylla_type_default(const cql_type *cql);
 /* "integer, bigint, numeric": what a column of that type may be declared as, for a hint. */
 extern char *scylla_type_choices(const cql_type *cql);
 
+/* Whether values that CQL's order calls equal are equal bytes: there is no 1.0 beside 1.00, nor 0 beside -0. */
+extern bool scylla_type_has_one_form(const cql_type *cql);
+
 /*
  * In CurrentMemoryContext; copies the names. Raises HV004, with the list of choices, if the pair
  * is not there. A row that is for bind values only gives a converter that encodes; decoding with
