@@ -50,12 +50,6 @@ scylla_throttle_get(Oid relid, ScyllaThrottleUse use, int rate)
 	return throttle;
 }
 
-static bool
-is_never(void *argument)
-{
-	return false;
-}
-
 void
 scylla_throttle(ScyllaThrottle *throttle, int rows)
 {
@@ -66,7 +60,7 @@ scylla_throttle(ScyllaThrottle *throttle, int rows)
 	now_us = scylla_monotonic_us();
 	if (throttle->due_us > now_us + BURST_US)
 	{
-		scylla_wait_at_most(is_never, NULL, (int) ((throttle->due_us - now_us) / 1000));
+		scylla_wait_ms((int) ((throttle->due_us - now_us) / 1000));
 		now_us = scylla_monotonic_us();
 	}
 	throttle->due_us = Max(throttle->due_us, now_us) + (uint64) rows * 1000000 / throttle->rate;

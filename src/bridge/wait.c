@@ -159,11 +159,12 @@ wait_for_event(int timeout_ms)
 static int
 cut_timeout(int timeout_ms, uint64 end_us)
 {
-	uint64 now_us = scylla_monotonic_us();
+	uint64 now_us;
 	int left_ms;
 
 	if (end_us == NO_END)
 		return timeout_ms;
+	now_us = scylla_monotonic_us();
 	left_ms = end_us > now_us ? (int) ((end_us - now_us + 999) / 1000) : 0;
 	return timeout_ms >= 0 && timeout_ms < left_ms ? timeout_ms : left_ms;
 }
@@ -203,6 +204,18 @@ void
 scylla_wait_at_most(ScyllaWaitTest is_reached, void *argument, int limit_ms)
 {
 	wait_until(is_reached, argument, limit_ms, SCYLLA_GATHER_NONE);
+}
+
+static bool
+is_never(void *argument)
+{
+	return false;
+}
+
+void
+scylla_wait_ms(int ms)
+{
+	scylla_wait_at_most(is_never, NULL, ms);
 }
 
 static bool

@@ -38,6 +38,9 @@ extern void scylla_wait_until(ScyllaWaitTest is_reached, void *argument, ScyllaG
 /* The same, or once so many milliseconds are over. */
 extern void scylla_wait_at_most(ScyllaWaitTest is_reached, void *argument, int limit_ms);
 
+/* So many milliseconds, in which the loop turns. */
+extern void scylla_wait_ms(int ms);
+
 /* One turn of the loop without waiting: what was submitted leaves. */
 extern void scylla_wait_nothing(void);
 

@@ -82,12 +82,6 @@ is_agreed(ScyllaSession *session, int polls)
 	return is_one;
 }
 
-static bool
-never(void *argument)
-{
-	return false;
-}
-
 void
 scylla_schema_await_agreement(ScyllaSession *session)
 {
@@ -101,7 +95,7 @@ scylla_schema_await_agreement(ScyllaSession *session)
 
 	while (!(is_reached = is_agreed(session, polls++)) && scylla_monotonic_us() < end_us)
 	{
-		scylla_wait_at_most(never, NULL, PAUSE_MS);
+		scylla_wait_ms(PAUSE_MS);
 		MemoryContextReset(context);
 	}
 	MemoryContextSwitchTo(caller);
