@@ -320,11 +320,13 @@ judge_end(cql_session *session, const cql_link *link, uint64_t now_ms)
 	}
 	cql_node_fail(node, now_ms, cql_session_random(session));
 	cql_topology_doubt(session, now_ms);
-	if (!link->is_ready)
-		cql_node_turn_address(node);
 	if (link->is_ready)
+	{
 		take_loss(session, &link->conn.error);
-	else if (link->is_abandoned)
+		return;
+	}
+	cql_node_turn_address(node);
+	if (link->is_abandoned)
 		/* An attempt whose time ran for somebody else says nothing to who waits now. */
 		cql_round_begin(session);
 	else if (link->is_needed)
