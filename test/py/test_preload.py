@@ -25,11 +25,14 @@ def preloaded():
 
 
 @pytest.fixture
-def session(preloaded):
-    connection = psycopg2.connect(**preloaded)
-    connection.autocommit = True
-    yield connection
-    connection.close()
+def connect(pg, preloaded):
+    """connect(): a new connection to that PostgreSQL."""
+    return lambda: pg(**preloaded)
+
+
+@pytest.fixture
+def session(connect):
+    return connect()
 
 
 def test_settings_are_known_at_once(session):
@@ -37,22 +40,6 @@ def test_settings_are_known_at_once(session):
     assert query(session, "SHOW scylla_fdw.lookup_join_window") == [("8",)]
     with pytest.raises(psycopg2.errors.InvalidParameterValue):
         query(session, "SET scylla_fdw.lookup_join_window = 0")
-
-
-@pytest.fixture
-def connect(preloaded):
-    """connect(): a new connection to that PostgreSQL."""
-    connections = []
-
-    def make():
-        connection = psycopg2.connect(**preloaded)
-        connection.autocommit = True
-        connections.append(connection)
-        return connection
-
-    yield make
-    for connection in connections:
-        connection.close()
 
 
 def fill_shared_memory(connect):
@@ -89,9 +76,9 @@ def test_no_memory_to_be_watched_in(session, connect, nodes):
     query(session, "RESET statement_timeout; DROP EXTENSION scylla_fdw CASCADE")
 
 
-def test_reads_joins_and_writes(session, make_keyspace, driver):
+def test_reads_joins_and_writes(session, driver):
     """Each backend has a session of its own, the leader and its workers too."""
-    make_keyspace("py_preload")
+    driver.make_keyspace("py_preload")
     driver.execute("CREATE TABLE py_preload.t (k int PRIMARY KEY, v text)")
     host, port = os.environ["SCYLLA_TEST_HOST"], os.environ["SCYLLA_TEST_PORT"]
     query(session, "CREATE EXTENSION scylla_fdw; CREATE SERVER s FOREIGN DATA WRAPPER scylla_fdw "
